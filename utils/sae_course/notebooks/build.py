@@ -1,6 +1,6 @@
 """``sae-course build``: the two notebooks of a chapter, made, executed or checked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from ..runtime import CourseError
 from . import leaks, outputs, privacy, rules
 from .execute import execute
 from .files import Files, files_of, read_notebook, record_of, text_of, write_all
+from .progress import CellProgress
 from .render import code_sha256, exercise_cells, notebook, solution_cells
 from .source import Chapter, Malformed, Problem, parse
 from .template import Address
@@ -67,14 +68,9 @@ def build_executed(
     source: Path,
     root: Path,
     address: Address,
-    on_start: Callable[[int], None],
-    on_cell: Callable[[int], None],
+    progress: CellProgress,
 ) -> list[Problem]:
     """Execute the solution at mini scale, figures as PNGs too, and write both notebooks.
-
-    Args:
-        on_start: called with the number of code cells.
-        on_cell: called after each with the number of those done.
 
     Returns:
         why nothing was written: the cell that failed, or an output that must not be published.
@@ -87,9 +83,9 @@ def build_executed(
     find_chrome()
     cells = solution_cells(chapter, address)
     made = unexecuted(chapter, address)
-    on_start(sum(cell.kind == "code" for cell in cells))
+    progress.start(sum(cell.kind == "code" for cell in cells))
     environment = {"SAE_COURSE_SCALE": "mini", "SAE_COURSE_RENDERER": "plotly_mimetype+png"}
-    run = execute(made, source.parent, environment, on_cell)
+    run = execute(made, source.parent, environment, progress)
     if run.failure is not None:
         return [failure_problem(chapter, cells[run.failure.index].origin, run.failure.error)]
     results = []
@@ -157,13 +153,11 @@ def make_pair(
     Args:
         results: count and outputs of each code cell of the solution notebook, the set-up cell's first.
     """
-    import nbformat  # noqa: PLC0415 - takes a second
-
     cells = solution_cells(chapter, address)
     solution = unexecuted(chapter, address)
     code = [cell for cell in solution.cells if cell.cell_type == "code"]
     for node, (count, shown) in zip(code, results, strict=True):
-        node.execution_count, node.outputs = count, nbformat.from_dict(shown)
+        node.execution_count, node.outputs = count, outputs.as_nodes(shown)
     digest = outputs.digest(code)
     solution.metadata.sae_course = _record(chapter, "solution", digest)
     by_origin = {

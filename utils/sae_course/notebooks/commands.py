@@ -2,11 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..runtime import CourseError, project_root
 from .source import Malformed, Problem
+
+if TYPE_CHECKING:
+    from .template import Address
 
 
 @click.command()
@@ -45,17 +49,58 @@ def build(chapters: tuple[str, ...], check: bool, execute: bool) -> None:
     click.echo(f"✔ {chapters_} {'checked' if check else 'built'}")
 
 
-def _one(path: Path, root: Path, address: "object", check: bool, execute: bool) -> list[Problem]:
+def _one(path: Path, root: Path, address: "Address", check: bool, execute: bool) -> list[Problem]:
     """Build or check one chapter; what is wrong with it."""
     from . import build as builder  # noqa: PLC0415
     from . import verify  # noqa: PLC0415
     from .progress import cell_progress  # noqa: PLC0415
-    from .template import Address  # noqa: PLC0415
 
-    assert isinstance(address, Address)
     if check:
         return verify.verify(path, root, address)
     if not execute:
         return builder.build(path, root, address)
-    with cell_progress(path.stem) as (on_start, on_cell):
-        return builder.build_executed(path, root, address, on_start, on_cell)
+    with cell_progress(path.stem) as progress:
+        return builder.build_executed(path, root, address, progress)
+
+
+@click.command()
+@click.argument("chapters", nargs=-1, metavar="[CHAPTER]...")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where the pages and executed notebooks go; build/ in the course's folder if not given.",
+)
+def run(chapters: tuple[str, ...], output: Path | None) -> None:
+    """Execute the solutions of all chapters, or of CHAPTER (01, 02a, …), and report in HTML.
+
+    At mini scale unless SAE_COURSE_SCALE says otherwise. Nobody's progress is touched.
+    """
+    from rich.console import Console  # noqa: PLC0415 - `--help` stays instant
+
+    from . import files, pages, template  # noqa: PLC0415
+    from . import run as runner  # noqa: PLC0415
+    from .progress import cell_progress  # noqa: PLC0415
+
+    root = project_root()
+    paths = files.sources(root, chapters)
+    folder = output or root / "build"
+    results: list[runner.Result] = []
+    try:
+        loaded = runner.load_all(paths, root)
+        runner.prepare(folder)
+        address = template.read_address(root)
+        for chapter in loaded:
+            with cell_progress(chapter.name) as progress:
+                results.append(runner.run_chapter(chapter, root, address, folder, progress))
+        pages.write_report(results, folder / "report.html")
+    except Malformed as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo(f"stopped: {len(results)} of {len(paths)} chapters were run to their end.", err=True)
+        sys.exit(2)
+    Console().print(runner.table(results))
+    click.echo(f"report: {folder / 'report.html'}")
+    if any(result.error for result in results):
+        sys.exit(1)

@@ -3,12 +3,12 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .outputs import plain
+from .progress import CellProgress
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,7 @@ class Execution:
     failure: Failure | None = None
 
 
-def execute(
-    notebook: Any, folder: Path, environment: dict[str, str], on_cell: Callable[[int], None]
-) -> Execution:
+def execute(notebook: Any, folder: Path, environment: dict[str, str], progress: CellProgress) -> Execution:
     """Run the code cells of ``notebook`` in order, up to the first that fails, and keep their outputs in it.
 
     Progress, runs and checkpoints go to a temporary home: executing a solution is nobody's progress.
@@ -44,7 +42,7 @@ def execute(
     Args:
         folder: where the kernel works.
         environment: added to this process's own.
-        on_cell: called after each code cell with the number of those done.
+        progress: told of each code cell done.
     """
     from nbclient import NotebookClient  # noqa: PLC0415 - takes half a second
     from nbclient.exceptions import CellExecutionError, DeadKernelError  # noqa: PLC0415
@@ -78,7 +76,7 @@ def execute(
                     break
                 done += 1
                 peak = max(peak, _peak(client))
-                on_cell(done)
+                progress.done(done)
     return Execution(time.monotonic() - start, done, peak, failure)
 
 

@@ -43,6 +43,13 @@ def cleaned(outputs: list[dict[str, Any]], count: int | None) -> list[dict[str, 
     return [output for output in merged if output["output_type"] != "stream" or output["text"].strip()]
 
 
+def as_nodes(outputs: list[dict[str, Any]]) -> list[Any]:
+    """Outputs as nbformat's own kind of dictionary, which writing a notebook needs."""
+    import nbformat  # noqa: PLC0415 - takes a second
+
+    return list(nbformat.from_dict(outputs))
+
+
 def _settled(text: str, keep: bool) -> str:
     """Lines rewritten by carriage returns: their last state on stdout, nothing at all on stderr (bars)."""
     lines = []

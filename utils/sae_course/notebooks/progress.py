@@ -2,11 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CellProgress:
+    """Who is told how far a notebook is."""
+
+    start: Callable[[int], None]
+    """Called once, with the number of code cells."""
+    done: Callable[[int], None]
+    """Called after each, with the number of those done."""
+
+
+SILENT = CellProgress(lambda total: None, lambda done: None)
 
 
 @contextmanager
-def cell_progress(name: str) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """A bar for the notebook ``name``: ``(on_start(number of code cells), on_cell(number done))``."""
+def cell_progress(name: str) -> Iterator[CellProgress]:
+    """A bar for the notebook ``name``."""
     from rich.console import Console  # noqa: PLC0415 - `--help` stays instant
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
@@ -19,11 +33,6 @@ def cell_progress(name: str) -> Iterator[tuple[Callable[[int], None], Callable[[
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(name, total=None)
-
-        def on_start(total: int) -> None:
-            bar.update(task, total=total)
-
-        def on_cell(done: int) -> None:
-            bar.update(task, completed=done)
-
-        yield on_start, on_cell
+        yield CellProgress(
+            lambda total: bar.update(task, total=total), lambda done: bar.update(task, completed=done)
+        )
