@@ -34,17 +34,25 @@ def build(chapters: tuple[str, ...], check: bool, execute: bool) -> None:
         click.echo(address.note)
     malformed: list[Problem] = []
     refused: list[Problem] = [] if chapters else files.strays(root)
-    for path in paths:
-        try:
-            refused += _one(path, root, address, check, execute)
-        except Malformed as error:
-            malformed += error.problems
+    done = 0
+    try:
+        for path in paths:
+            try:
+                found = _one(path, root, address, check, execute)
+            except Malformed as error:
+                malformed += error.problems
+            else:
+                refused += found
+                done += not found
+    except KeyboardInterrupt:
+        click.echo(
+            f"stopped: {done} of {len(paths)} chapters were finished, and the rest are as before.", err=True
+        )
+        sys.exit(2)
     for problem in malformed + refused:
         click.echo(str(problem), err=True)
-    if malformed:
-        sys.exit(2)
-    if refused:
-        sys.exit(1)
+    if malformed or refused:
+        sys.exit(2 if malformed else 1)
     chapters_ = "1 chapter" if len(paths) == 1 else f"{len(paths)} chapters"
     click.echo(f"✔ {chapters_} {'checked' if check else 'built'}")
 

@@ -69,21 +69,15 @@ def strays(root: Path) -> list[Problem]:
 
 
 def read_notebook(path: Path) -> Any | None:
-    """The notebook in ``path``, its texts joined; None when there is none or it isn't one."""
-    import nbformat  # noqa: PLC0415 - takes a second
+    """The notebook in ``path``, its lines joined to texts; None when there is none, or no valid one."""
+    from nbformat import reader  # noqa: PLC0415 - takes a second
+    from nbformat.validator import iter_validate  # noqa: PLC0415
 
     try:
-        text = path.read_text(encoding="utf-8")
-        found = nbformat.reads(text, as_version=nbformat.NO_CONVERT)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        found = reader.reads(path.read_text(encoding="utf-8"))
+        return found if found.nbformat == 4 and not any(iter_validate(found)) else None
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, reader.NotJSONError):
         return None
-    cells = found.get("cells")
-    sound = found.get("nbformat") == 4 and isinstance(cells, list)
-    return (
-        found
-        if sound and all(isinstance(c, dict) and {"cell_type", "source"} <= set(c) for c in cells)
-        else None
-    )
 
 
 def text_of(notebook: Any) -> str:

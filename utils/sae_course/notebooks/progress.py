@@ -31,8 +31,14 @@ def cell_progress(name: str) -> Iterator[CellProgress]:
         TextColumn("cells"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None)
-        yield CellProgress(
-            lambda total: bar.update(task, total=total), lambda done: bar.update(task, completed=done)
-        )
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(name, total=None)
+
+    def start(total: int) -> None:
+        bar.update(task, total=total)
+        bar.start()
+
+    try:
+        yield CellProgress(start, lambda done: bar.update(task, completed=done))
+    finally:
+        bar.stop()

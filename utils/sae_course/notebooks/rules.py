@@ -63,7 +63,9 @@ def problems(chapter: Chapter) -> list[Problem]:
 def _cell_problems(cell: Cell, task: Task | None) -> Iterator[tuple[int, str]]:
     yield from _metadata_problems(cell)
     if cell.kind == "raw":
-        yield cell.line, "a raw cell (or a header between '# ---' lines that isn't valid YAML)"
+        yield cell.line, "a raw cell, which has no place in a chapter"
+    if not cell.source.strip():
+        yield cell.line, "an empty cell"
     for tag in ("hint", "answer"):
         if tag in cell.tags and task is None:
             yield cell.line, f"a cell with the tag {tag!r} outside an exercise or question"

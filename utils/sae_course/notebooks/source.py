@@ -136,8 +136,36 @@ def parse(path: Path, root: Path) -> Chapter:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         return Chapter(path, file, sha256, [], [], [Problem(file, line, f"not UTF-8 text ({error.reason})")])
+    if found := list(_unreadable(text, file)):
+        return Chapter(path, file, sha256, [], [], found)
     cells = list(_cells(text))
     return Chapter(path, file, sha256, cells, list(_tasks(cells)))
+
+
+def _unreadable(text: str, file: str) -> Iterator[Problem]:
+    """A header or cell metadata on which jupytext stops, mostly without saying where."""
+    import jupytext  # noqa: PLC0415 - takes a second
+    from nbformat import ValidationError  # noqa: PLC0415
+    from yaml import MarkedYAMLError  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
+
+    try:
+        jupytext.reads(text, "py:percent")
+        return
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1  # after the first "# ---"
+        yield Problem(file, line, f"the header isn't valid YAML: {error.problem}")
+        return
+    except ValidationError as error:
+        cause = error.message
+    for number, line in enumerate(text.split("\n"), 1):
+        if _CELL_MARKER.match(line):
+            try:
+                jupytext.reads(line, "py:percent")
+            except ValidationError as error:
+                yield Problem(file, number, f"cell metadata that a notebook can't hold: {error.message}")
+                cause = ""
+    if cause:
+        yield Problem(file, 1, f"cell metadata that a notebook can't hold: {cause}")
 
 
 def _cells(text: str) -> Iterator[Cell]:
