@@ -23,7 +23,10 @@ def progress(chapter: str, reset: bool, yes: bool) -> None:
         click.echo("Nothing was changed.")
         return
     count, copy = room.reset(chapter)
-    click.echo(f"{count} exercises forgotten; as it was: {copy}" if copy else "There was nothing to forget.")
+    exercises = "1 exercise" if count == 1 else f"{count} exercises"
+    click.echo(
+        f"{exercises} forgotten; the file as it was: {copy}" if copy else "There was nothing to forget."
+    )
 
 
 def _show(found: object) -> None:

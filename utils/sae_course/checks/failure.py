@@ -19,8 +19,9 @@ class CheckFailed(Exception):
         self.kind = kind
         """The kind of slip, such as ``"shape"``; each has its own wording."""
         self.likely = likely
-        """What the result itself suggests; `named`, the mistakes that give exactly this result, goes first."""
+        """What the result itself suggests."""
         self.named: list[str] = []
+        """Mistakes that give exactly this result, the likeliest first: told instead of `likely`."""
         self.offered: list[str] = []
         """All mistakes that were tried."""
         self.line = line
