@@ -50,11 +50,14 @@ NOT_PINNED = ("pip", "setuptools", "wheel", "sae-course")
 
 
 class InstallError(Exception):
-    """What happened and what to do, for a person; ``code`` is the exit status."""
+    """What happened and what to do, for a person."""
 
-    def __init__(self, message: str, code: int = 1) -> None:
+    def __init__(self, message: str, code: int = 1, reason: str = "") -> None:
         super().__init__(message)
         self.code = code
+        """The exit status."""
+        self.reason = reason
+        """A key of REASONS, where pip failed for one of them."""
 
 
 # ---------------------------------------------------------------- what is asked for, and what is there
@@ -167,7 +170,7 @@ class Runner:
             return
         status, output = self._run(label, command)
         if status:
-            raise InstallError(explain(output, self.log))
+            raise failure(output, self.log)
 
     def _run(self, label: str, command: list[str]) -> tuple[int, str]:
         """Status and output of a command, with one line on the screen that counts the seconds."""
@@ -216,46 +219,53 @@ def _log_file() -> Path:
 # The first pattern that pip's output holds says why it failed: a network error, for one, ends in
 # "no matching distribution", which alone would blame the package.
 REASONS = {
-    r"No space left on device|Errno 28": (
+    "disk": (
+        r"No space left on device|Errno 28",
         "The disk is full{free}. Make room and run it again; if only the temporary folder is small, "
-        "set TMPDIR to a folder on a larger disk."
+        "set TMPDIR to a folder on a larger disk.",
     ),
-    r"externally-managed-environment": (
+    "system": (
+        r"externally-managed-environment",
         "This Python belongs to the operating system, which forbids installing into it. "
-        "Use `make` (it makes .venv), or a virtual or conda environment."
+        "Use `make` (it makes .venv), or a virtual or conda environment.",
     ),
-    r"Permission denied|Errno 13|Read-only file system|Errno 30": (
-        "The environment's folder can't be written. Use `make` (it makes .venv), or an environment of yours."
+    "permission": (
+        r"Permission denied|Errno 13|Read-only file system|Errno 30",
+        "The environment's folder can't be written. Use `make` (it makes .venv), or an environment of yours.",
     ),
-    r"NameResolutionError|Temporary failure in name resolution|NewConnectionError|Max retries exceeded"
-    r"|Connection refused|Connection reset|Network is unreachable|Connect ?Timeout|Read ?Timeout"
-    r"|Read timed out|ProxyError|SSLError|connection broken|IncompleteRead": (
+    "network": (
+        r"NameResolutionError|Temporary failure in name resolution|NewConnectionError|Max retries exceeded"
+        r"|Connection refused|Connection reset|Network is unreachable|Connect ?Timeout|Read ?Timeout"
+        r"|Read timed out|ProxyError|SSLError|connection broken|IncompleteRead",
         "The package index can't be reached, or the connection broke. Check the network (and the proxy, "
-        "if there is one), then run it again: what was downloaded is kept."
+        "if there is one), then run it again: what was downloaded is kept.",
     ),
-    r"ResolutionImpossible|conflicting dependencies": (
+    "conflict": (
+        r"ResolutionImpossible|conflicting dependencies",
         "The packages asked for don't fit together, or don't fit what is installed here. "
-        "A fresh environment avoids that: `make`, or `conda env create -f environment.yml`."
+        "A fresh environment avoids that: `make`, or `conda env create -f environment.yml`.",
     ),
-    r"No matching distribution|Could not find a version": (
-        "A package has no version for this Python and platform, or the index doesn't offer it: see the "
-        "lines above. Python 3.11 on Linux is what was tested."
+    "missing": (
+        r"No matching distribution|Could not find a version",
+        "A package has no version for this Python and platform, or the index doesn't offer it or can't be "
+        "reached: see the lines above. Python 3.11 on Linux is what was tested.",
     ),
 }
 
 
-def explain(output: str, log: Path, lines: int = 8) -> str:
-    """The last lines of pip's output that say something, then the likely reason and what to do."""
+def failure(output: str, log: Path, lines: int = 8) -> InstallError:
+    """The lines of pip's output that tell why it failed, the reason in words, and what to do."""
     said = [line for line in output.splitlines() if line.strip() and not is_noise(line)]
+    shown, found = said[-lines:], ""
     advice = "Run it again; if it fails at the same place, the log says why."
-    for pattern, text in REASONS.items():
-        if re.search(pattern, "\n".join(said), re.IGNORECASE):
+    for name, (pattern, text) in REASONS.items():
+        first = next((n for n, line in enumerate(said) if re.search(pattern, line, re.IGNORECASE)), None)
+        if first is not None:
             free = f" ({shutil.disk_usage(ROOT).free / 2**30:.1f} GiB free beside the checkout)"
-            advice = text.replace("{free}", free)
+            shown, found, advice = said[first : first + lines], name, text.replace("{free}", free)
             break
-    return "\n".join(
-        ["pip failed:", *(f"    {line[:200]}" for line in said[-lines:]), advice, f"All of it: {log}"]
-    )
+    quoted = (f"    {line[:200]}" for line in shown)
+    return InstallError("\n".join(["pip failed:", *quoted, advice, f"All of it: {log}"]), reason=found)
 
 
 def is_noise(line: str) -> bool:
@@ -318,7 +328,7 @@ def with_pins(run: Runner, label: str, arguments: list[str], always: bool) -> No
                 run.install(label, "-c", str(path), *arguments)
                 return
             except InstallError as error:
-                if attempt or "don't fit together" not in str(error):
+                if attempt or error.reason != "conflict":
                     raise
             print("  These versions don't fit what is installed here; trying again with fewer kept.")
 
@@ -370,7 +380,7 @@ def freeze() -> None:
     header = (
         "# The versions that were tested together (Python 3.11, Linux). `make` installs exactly these.\n"
         "# Made by `make constraints` from the environment in .venv; local labels such as +cpu are left\n"
-        "# out, so that a GPU build of the same version fits. To move on: upgrade there, test, make it anew.\n"
+        "# out, so that a GPU build of the same version fits. To move on: upgrade there, test, redo.\n"
     )
     content = header + "".join(f"{name}=={version}\n" for name, version in sorted(pins.items()))
     temporary = CONSTRAINTS.with_suffix(".tmp")
