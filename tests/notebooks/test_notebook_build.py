@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from click.testing import Result
 from made_up import FIGURE, PNG, Project, outputs, printed
+from sae_course.notebooks import template
 from sae_course.notebooks.outputs import PLOTLY, cleaned, folded
 from sae_course.runtime import CourseError
 
@@ -140,6 +141,16 @@ def test_another_address_needs_no_execution(project: Project, cli: Callable[...,
     assert result.stdout.count("placeholder https://github.com/OWNER/course") == 1
     assert '"v10"' in sources(project.exercise)
     assert "OWNER/course/blob/v10" in sources(project.solution)
+
+
+def test_another_set_up_cell_asks_for_an_execution(
+    project: Project, cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.publish()
+    other = project.root / "other.tmpl"
+    other.write_text(template.TEMPLATE.read_text().replace("setup(", "setup_all("))
+    monkeypatch.setattr(template, "TEMPLATE", other)
+    assert "code has changed" in cli("build").stderr
 
 
 def test_an_inserted_cell_renames_no_other(project: Project) -> None:

@@ -26,12 +26,12 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A course with a release v1 and a later commit."""
+    """A course with a release v1 between two other commits."""
     folder = tmp_path / "origin"
     (folder / "utils" / "sae_course").mkdir(parents=True)
     (folder / "utils" / "install.py").write_text(INSTALL)
     git(folder.parent, "init", "--quiet", "origin")
-    for version in ("v1", "later"):
+    for version in ("earlier", "v1", "later"):
         (folder / "utils" / "sae_course" / "__init__.py").write_text(PACKAGE.format(version=version))
         git(folder, "add", ".")
         git(folder, "commit", "--quiet", "-m", version)

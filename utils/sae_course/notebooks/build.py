@@ -171,7 +171,7 @@ def make_pair(
     for cell, node in zip(cells, solution.cells, strict=True):
         if cell.kind == "code":
             line = chapter.cells[cell.origin].first if cell.origin is not None else 1
-            pair.problems += _output_problems(chapter, line, node.outputs, root)
+            pair.problems += output_problems(chapter, line, node.outputs, root)
     size = len(text_of(solution).encode())
     if size > LARGEST:
         message = (
@@ -182,8 +182,13 @@ def make_pair(
     return pair
 
 
-def _output_problems(chapter: Chapter, line: int, shown: list[dict[str, Any]], root: Path) -> list[Problem]:
-    """Outputs that must not be published."""
+def output_problems(chapter: Chapter, line: int, shown: list[dict[str, Any]], root: Path) -> list[Problem]:
+    """What must not be published in a cell's outputs.
+
+    Args:
+        line: of the cell, in the source.
+        root: the project's folder, a machine path like any other.
+    """
     found = {}
     again = f"then `sae-course build --execute {chapter.number}`"
     for output in shown:

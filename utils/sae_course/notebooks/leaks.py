@@ -1,10 +1,11 @@
 """Does an exercise's solution stand anywhere in the exercise notebook but in its folded cell?
 
 Compared are the solution's lines, stripped of comments, white space and a leading ``return`` or ``name =``
-(so that a later ``loss = x.mean()`` gives away ``return x.mean()``). A line counts when at least
-`SHORTEST` characters are left: ``loss.backward()``, ``return x`` or ``for i in range(n):`` are common to
-any two pieces of code and say nothing. A cell gives a solution away when the lines it shares with it
-hold at least half of the solution's counted characters; one shared line among several long ones does not.
+(so that a later ``loss = x.mean()`` gives away ``return x.mean()``). A line counts when at least `SHORTEST`
+characters are left: ``loss.backward()``, ``return x`` or ``for i in range(n):`` are common to any two pieces
+of code and say nothing, and neither do the longer ones of `_COMMON`. A cell gives a solution away when the
+lines that it shares with it hold at least half of the solution's counted characters; one shared line among
+several long ones does not.
 
 Not looked at: folded solutions (of any exercise), and of an exercise's own hints only those that hold
 all of a solution of two or more counted lines: a hint may show a line.
@@ -18,6 +19,10 @@ from .source import Chapter, Problem, Task, blocks
 
 SHORTEST = 16
 _TARGET = re.compile(r"^(?:return\b|yield\b|[A-Za-z_][\w.,\s\[\]]*(?::[^=]+)?[-+*/@|&]?=(?!=))\s*")
+_COMMON = re.compile(
+    r"\s*(?:import |from |def |class |with torch\.(?:no_grad|inference_mode)|@)"
+    r"|\s*[\w.]+\.(?:zero_grad|backward|step|train|eval|manual_seed|show|append)\([^()]*\)\s*$"
+)
 _COMMENT = re.compile(r"\s+#\s.*$|^\s*#.*$")
 
 
@@ -64,8 +69,5 @@ def _keys(code: str) -> set[str]:
 
 
 def _is_common(line: str) -> bool:
-    """Lines that any solution may begin with."""
-    return (
-        re.match(r"\s*(?:import |from |def |class |with torch\.(?:no_grad|inference_mode)|@)", line)
-        is not None
-    )
+    """Lines that any code may share, however long: openings, and the steps of any training loop."""
+    return _COMMON.match(line) is not None
