@@ -253,11 +253,11 @@ def test_a_solution_in_the_expected_output(project: Project, cli: Callable[..., 
     assert "the expected output of exercise 1.1 gives away" in cli("build", "--check").stderr
 
 
-STEPS = "optimizer.zero_grad(set_to_none=True)\n    (values[0]).backward()\n    optimizer.step()"
+STEPS = "optimizer.zero_grad(set_to_none=True)\n    loss.backward()\n    optimizer.step()"
 HARMLESS = {
     "a common line": ('print("mean 2.0")', "def again(x):\n    return math.fsum(x)\n\n\nagain([1])"),
     "a short line": ('print("mean 2.0")', "values = [1]\nprint(sum(values))"),
-    "a training loop": ('print("mean 2.0")', f"values = []\nif values:\n    {STEPS}\n    math.fsum(values)"),
+    "a training loop": ('print("mean 2.0")', f"values = []\nif values:\n    {STEPS}"),
     "one line of many in its own hint": ("# Then add.", f"# Such as `{SOLUTION_LINE}`"),
 }
 
@@ -266,12 +266,12 @@ HARMLESS = {
 def test_common_lines_are_no_leak(name: str, project: Project, cli: Callable[..., Result]) -> None:
     project.edit(*HARMLESS[name])
     if name.startswith("a "):  # the solution that shares its lines
-        short = {
+        body = {
             "a short line": "return sum(values)",
-            "a training loop": f"{STEPS}\n    return math.fsum(values)",
+            "a training loop": f"{STEPS}\n    return len(values)",
         }
         project.edit(
-            "return math.fsum(values) / max(len(values), 1)", short.get(name, "return math.fsum(values)")
+            "return math.fsum(values) / max(len(values), 1)", body.get(name, "return math.fsum(values)")
         )
     if name.startswith("one line"):
         project.edit("return math.fsum(squares)", "return math.fsum(squares) + math.fsum([0.0])")
