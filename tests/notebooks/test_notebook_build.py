@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from click.testing import Result
 from made_up import FIGURE, PNG, Project, outputs, printed
-from sae_course.notebooks import template
+from sae_course.notebooks import commands, template
 from sae_course.notebooks.outputs import PLOTLY, cleaned, folded
 from sae_course.runtime import CourseError
 
@@ -187,6 +187,17 @@ def test_unknown_chapter_and_no_chapter(project: Project, cli: Callable[..., Res
         assert str(result.exception) == "there is no chapter '07': there are 01 (sums)."
     project.source.unlink()
     assert "no chapter yet" in str(cli("build").exception)
+
+
+@pytest.mark.parametrize("command", ["build", "run"])
+def test_without_the_authors_tools(
+    command: str, project: Project, cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "find_spec", lambda module: None if module == "jupytext" else module)
+    result = cli(command)
+    assert isinstance(result.exception, CourseError)
+    assert str(result.exception).startswith("jupytext not installed")
+    assert "\n" not in str(result.exception)
 
 
 @pytest.mark.parametrize("name", ["1", "01", "01_sums", "solutions/01_sums.py", "chapters/01_sums.ipynb"])

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from made_up import FIGURE, PNG, Project, outputs, printed
 from sae_course import notebooks
-from sae_course.notebooks import build
+from sae_course.notebooks import build, privacy
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -210,6 +210,13 @@ def test_pictures_and_arrays_are_not_read_as_text(project: Project, cli: Callabl
     shown[3] = [{**FIGURE, "data": {next(iter(FIGURE["data"])): figure, "image/png": PNG}}]
     project.publish(shown)
     assert cli("build", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize("piece", ["x", "/", "a/b", "sk-", "hf_", "token=", "-", "wandb ", "AKIA", "a:\\\\"])
+def test_long_lines_are_searched_in_no_time(piece: str) -> None:
+    start = time.monotonic()
+    list(privacy.find(piece * 100_000))
+    assert time.monotonic() - start < 5  # 0.1 s; a quadratic pattern takes an hour
 
 
 def test_a_notebook_over_2_mb(project: Project, cli: Callable[..., Result]) -> None:

@@ -1,6 +1,7 @@
 """``sae-course build`` and ``sae-course run``: click's side of them."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ def build(chapters: tuple[str, ...], check: bool, execute: bool) -> None:
 
     if check and execute:
         raise CourseError("--check executes nothing: give --check or --execute, not both.")
+    _require("jupytext", "nbgrader")
     root = project_root()
     paths = files.sources(root, chapters)
     address = template.read_address(root)
@@ -55,6 +57,15 @@ def build(chapters: tuple[str, ...], check: bool, execute: bool) -> None:
         sys.exit(2 if malformed else 1)
     chapters_ = "1 chapter" if len(paths) == 1 else f"{len(paths)} chapters"
     click.echo(f"✔ {chapters_} {'checked' if check else 'built'}")
+
+
+def _require(*modules: str) -> None:
+    """Say in one line what a learner's environment lacks to build or run all chapters."""
+    if missing := [module for module in modules if find_spec(module) is None]:
+        raise CourseError(
+            f"{' and '.join(missing)} not installed, which building and running chapters need: "
+            "pip install -e '.[dev]' in the course's folder, or `make run`, which makes the environment."
+        )
 
 
 def _one(path: Path, root: Path, address: "Address", check: bool, execute: bool) -> list[Problem]:
@@ -89,6 +100,7 @@ def run(chapters: tuple[str, ...], output: Path | None) -> None:
     from . import run as runner  # noqa: PLC0415
     from .progress import cell_progress  # noqa: PLC0415
 
+    _require("jupytext", "nbclient", "nbconvert")
     root = project_root()
     paths = files.sources(root, chapters)
     folder = output or root / "build"

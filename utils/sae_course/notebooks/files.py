@@ -1,6 +1,5 @@
 """Notebooks as files: found, read, written, byte for byte the same from build to build."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,8 +114,3 @@ def write_all(contents: dict[Path, str]) -> None:
             else:
                 write_atomic(path, old)
         raise
-
-
-def sha256(text: str) -> str:
-    """Of a text, as hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -16,8 +16,9 @@ _PATHS = re.compile(
             rf"{_START}/tmp/[^\s\"'<>]*",
             rf"{_START}/(?:private/)?var/folders/[^\s\"'<>]*",
             r"\b[A-Za-z]:\\+Users\\+[^\s\"'<>]*",
-            r"[\w./\\-]*\bipykernel_\d+[^\s\"'<>]*",
-            r"[\w.+/\\:-]*\b(?:site|dist)-packages[/\\][^\s\"'<>]*",
+            # Without what stands before it: a greedy prefix is quadratic on a long line.
+            r"\bipykernel_\d+[^\s\"'<>]*",
+            r"\b(?:site|dist)-packages[/\\][^\s\"'<>]*",
         ]
     )
 )
