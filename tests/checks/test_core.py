@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -17,13 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from sae_course.checks import CheckFailed
 from sae_course.checks.core import exercise
 from sae_course.checks.failure import hint_pointer
-from toy_check import absolute, energy, right, summed
-
-
-def fails(check, *things) -> CheckFailed:
-    with pytest.raises(CheckFailed) as caught:
-        check.run(*things)
-    return caught.value
+from toy_check import absolute, energy, fails, right, summed
 
 
 def mutates(x, W):
@@ -123,6 +116,20 @@ def test_no_loop_escapes_the_alarm(function):
     assert time.monotonic() - start < 5
 
 
+def test_the_alarm_is_not_caught_by_except_exception():
+    caught = []
+
+    def careful(x, W):
+        while True:
+            try:
+                torch.ones(2).sum()
+            except Exception as error:  # noqa: BLE001
+                caught.append(error)
+
+    assert fails(energy, careful).kind == "time"
+    assert caught == []
+
+
 def test_a_right_answer_passes_with_one_line(capsys):
     energy(lambda x, W: torch.einsum("bi,is->bs", x, W).pow(2).mean(1))
     assert capsys.readouterr().out == "✔ 1.3 energy (6 cases)\n"
@@ -154,81 +161,18 @@ def test_a_mistake_that_fits_one_case_by_accident_is_not_named():
 
 
 def test_a_mistake_that_gives_the_right_answer_is_never_blamed():
+    def nearly(x):
+        return x.sum() * (1 + 5e-5)  # within the tolerance of the right answer, and of the wrong one below
+
     @exercise("9.1", "sum", minutes=1)
     def check(t, student):
         for case in t.cases(3):
-            t.against(
-                student, {"x": case.uniform("batch")}, torch.sum, mistakes={"BLAMED": lambda x: x.abs().sum()}
-            )
+            t.against(student, {"x": case.uniform("batch")}, torch.sum, mistakes={"BLAMED": nearly})
 
     check.run(torch.sum)
-    assert "BLAMED" not in str(fails(check, lambda x: x.sum() * (1 + 3e-4)))
+    check.run(nearly)
+    assert "BLAMED" not in str(fails(check, lambda x: x.sum() * (1 + 1.5e-4)))
     assert check.run(torch.sum, self_test=True).shown == {"BLAMED": False}
-
-
-class Pair(NamedTuple):
-    loss: torch.Tensor
-    l0: float
-
-
-def pair_check():
-    @exercise("9.2", "pair", minutes=1)
-    def check(t, student):
-        for case in t.cases(2, d_in=2):
-            x = case.normal("batch inst d_in")
-            t.against(student, {"x": x}, lambda x: Pair(x.mean(-1), 2.0), axes={"loss": "batch inst"})
-
-    return check
-
-
-@pytest.mark.parametrize(
-    ("variant", "pattern"),
-    [
-        (lambda x: (x.mean(-1), 2.0), "a tuple of 2; expected a NamedTuple with the fields loss, l0"),
-        (lambda x: Pair(x.mean(-1).T, 2.0), "field loss (.|\n)*axes batch and inst are in the wrong order"),
-        (lambda x: Pair(x.mean(-1).mean(0), 2.0), "field loss (.|\n)*axis batch is missing"),
-        (lambda x: Pair(x.mean(-1), 3.0), "field l0 of .* gives 3; expected 2"),
-        (lambda x: Pair(x.mean(-1), None), r"field l0 of .* returned nothing"),
-    ],
-)
-def test_parts_of_a_result(variant, pattern):
-    assert re.search(pattern, str(fails(pair_check(), variant)))
-
-
-def test_numbers_may_be_tensors_and_the_other_way_round_not():
-    check = pair_check()
-    check.run(lambda x: Pair(x.mean(-1), torch.tensor(2.0)))
-    check.run(lambda x: Pair(x.mean(-1), np.float32(2.0)))
-
-    @exercise("9.3", "total", minutes=1)
-    def total(t, student):
-        for case in t.cases(2):
-            t.against(student, {"x": case.normal("batch")}, torch.sum)
-
-    assert "leave out .item()" in str(fails(total, lambda x: x.sum().item()))
-
-
-def test_changed_lists_dicts_modules_and_shared_memory():
-    @exercise("9.4", "changes", minutes=1)
-    def check(t, student):
-        case = next(t.cases(1))
-        sae = case.fill(torch.nn.Linear(3, 5))
-        t.against(
-            student,
-            {"sae": sae, "rows": [1, case.normal("d_in")], "table": {"k": 1}},
-            lambda sae, rows, table: sae.weight.clone(),
-            own_memory=True,
-        )
-
-    check.run(lambda sae, rows, table: sae.weight * 1)
-    assert fails(check, lambda sae, rows, table: sae.weight).kind == "alias"
-    for change, what in [
-        (lambda sae, rows, table: torch.nn.init.zeros_(sae.bias), "sae.bias"),
-        (lambda sae, rows, table: rows.append(2), "rows (its length)"),
-        (lambda sae, rows, table: rows[1].zero_(), "rows[1]"),
-        (lambda sae, rows, table: table.update(k=2), "table['k']"),
-    ]:
-        assert f"changed its input {what}" in str(fails(check, change))
 
 
 def test_a_check_leaves_the_global_generators_alone():
@@ -288,30 +232,6 @@ def test_an_error_in_the_check_is_readable_too():
         raise KeyError("oops")
 
     assert "The check could not judge" in str(fails(check, right))
-
-
-def test_statistics_and_parameters():
-    @exercise("9.6", "coin", minutes=1)
-    def check(t, student):
-        tosses = t.call(student, {"n": 4000})
-        t.rate(int((tosses > 0).sum()), 4000, 0.3, "the share of heads")
-        t.mean(tosses, 0.3, 0.3**0.5, "a toss")
-
-    check.run(lambda n: (torch.rand(n) < 0.3).float())
-    failure = fails(check, lambda n: (torch.rand(n) < 0.4).float())
-    assert failure.kind == "chance"
-    assert "once in 1,000,000 times" in str(failure)
-
-    @exercise("9.7", "sae", minutes=1)
-    def holds(t, student):
-        t.parameters(t.call(student, {}), {"W_enc": ("d_in d_sae", (3, 7))})
-
-    class Sae(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.W_enc = torch.randn(7, 3)
-
-    assert "no trainable parameter" in str(fails(holds, Sae))
 
 
 def test_hints_are_pointed_to_after_three_failures():

@@ -81,6 +81,15 @@ def test_attempts_are_counted(learner):
     assert (recorded(learner)["failures"], recorded(learner)["solved"]) == (1, entry["solved"])
 
 
+def test_the_day_of_the_first_success_stays(learner):
+    energy(right)
+    content = json.loads((learner / "progress.json").read_text())
+    content["exercises"]["1.3"]["solved"] = "2026-01-02"
+    (learner / "progress.json").write_text(json.dumps(content))
+    energy(right)
+    assert recorded(learner)["solved"] == "2026-01-02"
+
+
 def test_an_untouched_exercise_is_no_attempt(learner):
     def unwritten(x, W):
         raise NotImplementedError
@@ -110,6 +119,11 @@ def test_solved_tried_and_left_with_minutes(course):
     html = progress()._repr_html_()
     assert all(part in html for part in ("the &lt;energy&gt;", "1 of 2 solved"))
     assert progress().to_dict()["chapters"][0]["lines"][0]["status"] == "solved"
+
+
+def test_in_a_notebook_rich_is_not_left_to_display_by_itself(course, monkeypatch):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert "0 of 2 solved" in str(progress())
 
 
 def test_without_a_checkout_what_was_tried_is_shown(nowhere):

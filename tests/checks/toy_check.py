@@ -1,5 +1,7 @@
 """A check to test the checks with: the squared length of x @ W, averaged over d_sae."""
 
+import pytest
+from sae_course.checks import CheckFailed
 from sae_course.checks.core import exercise
 
 
@@ -30,3 +32,10 @@ def energy(t, student):
                 "absolute values, not squares.": absolute,
             },
         )
+
+
+def fails(check, *things) -> CheckFailed:
+    """How a check fails."""
+    with pytest.raises(CheckFailed) as caught:
+        check.run(*things)
+    return caught.value

@@ -153,7 +153,7 @@ class Progress:
 
         from rich.console import Console  # noqa: PLC0415
 
-        console = Console(file=StringIO(), width=100, color_system=None)
+        console = Console(file=StringIO(), width=100, color_system=None, force_jupyter=False)
         console.print(self)
         return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().split("\n"))  # type: ignore[attr-defined]
 
