@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from sae_course import progress
 from sae_course.checks import CheckFailed, progress_file
 from sae_course.checks.commands import progress as command
+from sae_course.checks.progress import record
 from sae_course.runtime import CourseError, session
 from toy_check import energy, right
 
@@ -131,6 +132,13 @@ def test_without_a_checkout_what_was_tried_is_shown(nowhere):
     energy(right)
     text = str(progress())
     assert all(part in text for part in ("1.3", "Only exercises that were tried"))
+
+
+def test_exercises_stand_in_their_order(nowhere):
+    for number in ("1.10", "1.2", "2a.1"):
+        record(number, passed=True, title="t", chapter=number[0].zfill(2), minutes=1, message="")
+    shown = [line.number for part in progress().chapters for line in part.lines]
+    assert shown == ["1.2", "1.10", "2a.1"]
 
 
 def test_several_notebooks_at_once_lose_nothing(learner):

@@ -126,8 +126,13 @@ def _load_or_explain() -> dict[str, Entry]:
 
 
 def _write(entries: dict[str, Entry]) -> None:
-    exercises = {number: asdict(entry) for number, entry in sorted(entries.items())}
+    exercises = {number: asdict(entry) for number, entry in sorted(entries.items(), key=_order)}
     write_json(path(), {"version": VERSION, "exercises": exercises})
+
+
+def _order(item: tuple[str, Entry]) -> list[tuple[int, str]]:
+    """1.2 before 1.10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in item[0].split(".")]
 
 
 def _beside(word: str) -> Path:
