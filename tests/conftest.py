@@ -1,0 +1,13 @@
+"""Every test, and every process a test starts, keeps its own progress and its own caches."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+# At import, not in a fixture: nbmake's kernels are started outside any fixture and inherit it.
+_HOME = tempfile.mkdtemp(prefix="sae-course-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ["SAE_COURSE_HOME"] = _HOME
+os.environ["SAE_COURSE_SCALE"] = "mini"
+os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reached for the hub would fail on a train

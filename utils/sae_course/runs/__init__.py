@@ -1,0 +1,5 @@
+"""A run's record."""
+
+from .history import History
+
+__all__ = ["History"]
