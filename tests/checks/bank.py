@@ -1,6 +1,6 @@
 """Banks: for each check, right answers that must pass and wrong ones that must fail with the right message.
 
-A chapter's banks stand in ``bank_chNN.py``:
+A chapter's banks stand in ``bank_chNN.py``, or in several files ``bank_chNN_part.py``:
 
     loss = Bank(check.loss)
 
@@ -19,6 +19,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import sae_course.checks
@@ -94,11 +95,9 @@ def all_checks() -> list[Check]:
     for module in pkgutil.iter_modules(sae_course.checks.__path__):
         if re.fullmatch(r"ch\d\d[a-z]?", module.name):
             found += checks_in(importlib.import_module(f"sae_course.checks.{module.name}"))
-            try:
-                importlib.import_module(f"bank_{module.name}")
-            except ModuleNotFoundError as error:
-                if error.name != f"bank_{module.name}":
-                    raise
+            for path in sorted(Path(__file__).parent.glob(f"bank_{module.name}*.py")):
+                if re.fullmatch(rf"bank_{module.name}(_\w+)?", path.stem):
+                    importlib.import_module(path.stem)
     return found
 
 
