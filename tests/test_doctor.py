@@ -16,6 +16,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from click.testing import CliRunner
 from packaging.requirements import Requirement
+
 from sae_course.checks import progress_file
 from sae_course.doctor import Finding, examine, machine, packages, places
 from sae_course.doctor.commands import doctor

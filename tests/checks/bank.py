@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import sae_course.checks
 import torch
+
+import sae_course.checks
 from sae_course.checks.core import Check
 from sae_course.checks.failure import CheckFailed
 

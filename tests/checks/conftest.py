@@ -2,6 +2,7 @@
 
 import pytest
 from bank import TALLY
+
 from sae_course.runtime import session
 
 

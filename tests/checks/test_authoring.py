@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from toy_check import energy, fails
+
 from sae_course.checks.cases import Case, fresh
 from sae_course.checks.core import exercise
 from sae_course.checks.gradients import finite_differences
-from toy_check import energy, fails
 
 
 class Pair(NamedTuple):

@@ -13,8 +13,9 @@ from bank import (
     size_problem,
     wrong_problem,
 )
-from sae_course.checks.core import exercise
 from toy_check import absolute, energy, right, summed
+
+from sae_course.checks.core import exercise
 
 
 def test_a_missing_or_small_bank_is_found():

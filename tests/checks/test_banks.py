@@ -11,6 +11,7 @@ from bank import (
     size_problem,
     wrong_problem,
 )
+
 from sae_course.checks.catalogue import catalogue
 
 CHECKS = all_checks()

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from toy_check import absolute, energy, fails, right, summed
+
 from sae_course.checks import CheckFailed
 from sae_course.checks.core import exercise
 from sae_course.checks.failure import hint_pointer
-from toy_check import absolute, energy, fails, right, summed
 
 
 def mutates(x, W):

@@ -7,12 +7,13 @@ import time
 
 import pytest
 from click.testing import CliRunner
+from toy_check import energy, right
+
 from sae_course import progress
 from sae_course.checks import CheckFailed, progress_file
 from sae_course.checks.commands import progress as command
 from sae_course.checks.progress import record
 from sae_course.runtime import CourseError, session
-from toy_check import energy, right
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A check to test the checks with: the squared length of x @ W, averaged over d_sae."""
 
 import pytest
+
 from sae_course.checks import CheckFailed
 from sae_course.checks.core import exercise
 

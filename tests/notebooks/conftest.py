@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from made_up import Project
+
 from sae_course.notebooks import commands
 
 

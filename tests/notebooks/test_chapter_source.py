@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from click.testing import Result
 from made_up import CHAPTER, Project
+
 from sae_course.notebooks import rules
 from sae_course.notebooks.source import blocks, heading, parse
 

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from click.testing import Result
 from made_up import FIGURE, PNG, Project, outputs, printed
+
 from sae_course.notebooks import commands, template
 from sae_course.notebooks.outputs import PLOTLY, cleaned, folded
 from sae_course.runtime import CourseError

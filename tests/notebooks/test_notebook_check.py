@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from made_up import FIGURE, PNG, Project, outputs, printed
+
 from sae_course import notebooks
 from sae_course.notebooks import build, privacy
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from click.testing import Result
 from made_up import Project
+
 from sae_course.notebooks import build
 from sae_course.runtime import CourseError
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
 from sae_course.notebooks import files, template, verify
 from sae_course.notebooks.execute import execute
 from sae_course.notebooks.progress import SILENT

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from sae_course.notebooks.template import Address, badges, read_address, setup_cell
 from sae_course.runtime import CourseError
 

@@ -41,7 +41,9 @@ def _square_panels(fig: go.Figure, limit: float, n: int) -> None:
         fig.layout["yaxis" if i == 1 else f"yaxis{i}"].update(scaleanchor=anchor, scaleratio=1)
 
 
-def draw_geometry(groups: "Mapping[str, Float[np.ndarray, 'inst 2 features']]", title: str, n: int = 4) -> go.Figure:
+def draw_geometry(
+    groups: "Mapping[str, Float[np.ndarray, 'inst 2 features']]", title: str, n: int = 4
+) -> go.Figure:
     """Feature directions of the first ``n`` instances, a row of panels for each named group.
 
     Args:
@@ -137,7 +139,9 @@ def animate_latents(
     return fig
 
 
-def draw_history(history: "History", title: str, controls: Mapping[str, tuple[str, float]] | None = None) -> go.Figure:
+def draw_history(
+    history: "History", title: str, controls: Mapping[str, tuple[str, float]] | None = None
+) -> go.Figure:
     """A panel per metric: every instance thin and grey, their mean in colour.
 
     Args:
@@ -160,7 +164,9 @@ def draw_history(history: "History", title: str, controls: Mapping[str, tuple[st
         )  # fmt: skip
         for label, (metric, value) in (controls or {}).items():
             if metric == name:
-                fig.add_hline(y=value, line={"dash": "dash", "color": "#555555"}, annotation_text=label, row=1, col=col)
+                fig.add_hline(
+                    y=value, line={"dash": "dash", "color": "#555555"}, annotation_text=label, row=1, col=col
+                )
         fig.update_xaxes(title_text="training step", row=1, col=col)
         fig.update_yaxes(rangemode="tozero", row=1, col=col)
     fig.update_layout(title=title, height=340, legend={"orientation": "h", "y": 1.18, "x": 0.65})
@@ -190,7 +196,9 @@ def draw_recovery(
         y=[name for name, _ in rows], x=[count for _, count in rows], mode="markers", name="one seed",
         marker={"color": "black", "size": 8, "symbol": "line-ns-open"},
     )  # fmt: skip
-    fig.update_xaxes(range=[0, n_inst + 0.5], title_text=f"instances, of {n_inst}, with every feature recovered")
+    fig.update_xaxes(
+        range=[0, n_inst + 0.5], title_text=f"instances, of {n_inst}, with every feature recovered"
+    )
     fig.update_yaxes(autorange="reversed")
     fig.update_layout(
         title=title, height=120 + 42 * len(names), margin={"l": 250},

@@ -51,6 +51,15 @@ def build(chapters: tuple[str, ...], check: bool, execute: bool) -> None:
             f"stopped: {done} of {len(paths)} chapters were finished, and the rest are as before.", err=True
         )
         sys.exit(2)
+    if not (chapters or malformed or refused):
+        from . import readme  # noqa: PLC0415
+        from .build import load  # noqa: PLC0415
+
+        loaded = [load(path, root) for path in paths]
+        if check:
+            refused += readme.verify_readme(root, loaded, address)
+        else:
+            readme.write_readme(root, loaded, address)
     for problem in malformed + refused:
         click.echo(str(problem), err=True)
     if malformed or refused:

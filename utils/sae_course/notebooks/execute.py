@@ -1,5 +1,6 @@
 """Running a notebook's cells in a kernel of its own."""
 
+import logging
 import os
 import tempfile
 import time
@@ -70,6 +71,11 @@ def execute(notebook: Any, folder: Path, environment: dict[str, str], progress: 
                     client.execute_cell(cell, index)
                 except CellExecutionError as error:
                     failure = Failure(index, _one_line(f"{error.ename}: {error.evalue}"))
+                except KeyboardInterrupt:
+                    # The kernel is ended next; nbclient's task, which nobody awaits any more, would have
+                    # asyncio log its death as a traceback.
+                    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+                    raise
                 except DeadKernelError:
                     failure = Failure(index, "the kernel died (out of memory?)")
                 if failure is not None:

@@ -85,7 +85,7 @@ def setup(
     chosen_scale, why = _choose_scale(scale, gpu)
 
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries that use NumPy's global state
+    np.random.seed(seed % 2**32)  # for libraries that use NumPy's global state
     torch.manual_seed(seed)
     theme.apply(on_colab)
 
@@ -94,7 +94,9 @@ def setup(
     chapter = f"chapter {_current.chapter} · " if _current.chapter else ""
     print(f"{chapter}scale {chosen_scale} ({why}) · device {chosen_device}{threads} · seed {seed}")
     if on_colab:
-        where = f"kept in {home()}" if keep_on_drive else "lost with this runtime: tick KEEP_ON_DRIVE to keep it"
+        where = (
+            f"kept in {home()}" if keep_on_drive else "lost with this runtime, unless KEEP_ON_DRIVE is ticked"
+        )
         print(f"Your progress is {where}.")
     return _current
 

@@ -1,12 +1,13 @@
 """Chapter 01's settings at both scales, and the runs recorded with them."""
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from ..runtime import current
+from ..runtime import CourseError, current
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ToyConfig:
 
     dead_window: int = 50
     """A latent silent for this many steps counts as dead in training."""
-    resample_every: int = 100
+    resample_every: int = 50
     resample_until: float = 0.7
     """No resampling after this fraction of the steps: what is replaced last needs time to learn."""
     resample_scale: float = 0.5
@@ -56,6 +57,7 @@ class ToyConfig:
 
 
 _CONFIGS = {
+    # Chosen on seeds 10 to 14; the chapter and the records report seeds 0 to 2.
     "mini": ToyConfig(),
     # The best-known course's values: a slower, longer run of the same thing.
     "full": ToyConfig(
@@ -80,9 +82,22 @@ def recorded_toy_runs(scale: str) -> dict[str, Any]:
     """What ``python -m sae_course.notebooks.record_toy`` measured with the chapter's own solution.
 
     Returns:
-        ``config``, ``seeds``, and ``methods``: for each method, a list over seeds of
-        ``recovered`` (instances with all features recovered), ``fvu``, ``l0``, ``shrinkage``,
-        ``dead`` (fraction of latents), each a mean over instances.
+        ``config`` (the settings), ``seeds``, and ``methods``: for each method a list over seeds of what the
+        chapter's ``measure`` returns.
+
+    Raises:
+        CourseError: when the file was changed after it was recorded.
     """
     text = (resources.files(__package__) / "recorded" / "toy.json").read_text(encoding="utf-8")
-    return json.loads(text)[scale]
+    record = json.loads(text)
+    if checksum(record["runs"]) != record["provenance"]["runs_sha256"]:
+        raise CourseError(
+            "recorded/toy.json was changed by hand (its checksum doesn't fit): restore it with git, or "
+            "record it again with python -m sae_course.notebooks.record_toy."
+        )
+    return record["runs"][scale]
+
+
+def checksum(runs: dict[str, Any]) -> str:
+    """SHA-256 of the runs, whatever the file's layout."""
+    return hashlib.sha256(json.dumps(runs, sort_keys=True).encode()).hexdigest()

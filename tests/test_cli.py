@@ -1,0 +1,101 @@
+"""The command line as a person meets it: one clear line and exit code 2, never a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def course(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sae_course", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "utils"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    assert result.returncode == 2, result
+    assert "Traceback" not in result.stdout + result.stderr
+    for part in parts:
+        assert part in result.stderr
+    said = [line for line in result.stderr.splitlines() if not line.startswith(("Usage:", "Try ")) and line]
+    assert len(said) == 1, said
+
+
+def test_help_lists_every_command() -> None:
+    result = course("--help")
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) < 24, "one screen"
+    for name in ("doctor", "run", "progress", "build", "bench"):
+        assert name in result.stdout
+
+
+def test_an_unknown_command_or_option() -> None:
+    assert_one_line(course("fly"), "No such command 'fly'")
+    assert_one_line(course("run", "--fast"), "--fast")
+
+
+@pytest.mark.parametrize("command", ["run", "build"])
+def test_an_unknown_chapter(command: str) -> None:
+    assert_one_line(course(command, "99"), "no chapter '99'", "01 (toy_superposition)")
+
+
+def test_outside_a_checkout_of_the_course(tmp_path: Path) -> None:
+    """Only an installed package can be outside: from a checkout, the package's own place is found."""
+    assert course("build", "--check", "01", cwd=tmp_path).returncode in (0, 1)
+
+
+def test_a_malformed_source(tmp_path: Path) -> None:
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (tmp_path / "solutions" / "01_x.py").write_text(
+        "# %% [markdown]\n# # Chapter 01: x\n\n# %%\n### END SOLUTION\n"
+    )
+    result = course("run", "01", cwd=tmp_path)
+    assert_one_line(result, "solutions/01_x.py:5")
+
+
+def test_a_broken_progress_file_is_kept_aside(tmp_path: Path) -> None:
+    (tmp_path / "progress.json").write_text('{"half')
+    assert_one_line(course("progress", SAE_COURSE_HOME=str(tmp_path)), "progress.broken-")
+    kept = list(tmp_path.glob("progress.broken-*.json"))
+    assert [path.read_text() for path in kept] == ['{"half']
+    assert course("progress", SAE_COURSE_HOME=str(tmp_path)).returncode == 0
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert_one_line(course("run", "01", "--output", str(tmp_path / "file" / "build")), "can't be written")
+
+
+def test_ctrl_c_in_the_middle_of_a_run(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sae_course", "run", "01", "--output", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "utils")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "plotly.min.js").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2.5)  # into the notebook, or at least into its kernel's start
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2, out + err
+    assert "Traceback" not in out + err
+    assert "stopped" in err
+    assert not (tmp_path / "report.html").exists()
+    assert not list(tmp_path.glob(".*")), "a half-written file was left behind"

@@ -1,0 +1,94 @@
+"""``sae-course bench``: what the course costs in seconds and memory, and what ``n_inst`` gains as a ratio."""
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..runtime import project_root
+
+_IMPORTS = {
+    "import sae_course": "import sae_course",
+    "import torch (for comparison)": "import torch",
+    "setup() for chapter 01": "import sae_course; sae_course.setup('chapters/01_toy_superposition')",
+}
+_REPEATS = 5
+
+
+def seconds_of(code: str) -> float:
+    """Median wall-clock seconds of running ``code`` in a new Python, less that of an empty program."""
+
+    def once(program: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+    once(code)  # fills the disk cache
+    return statistics.median(once(code) - once("pass") for _ in range(_REPEATS))
+
+
+def toy_steps_per_second(n_inst: int, steps: int = 300) -> float:
+    """Training steps per second of chapter 01's SAE with ``n_inst`` instances at once, one thread."""
+    import torch  # noqa: PLC0415 - `--help` stays instant
+
+    from ..runtime import generator  # noqa: PLC0415
+    from ..training import toy_config  # noqa: PLC0415
+    from .record_toy import load_chapter  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+    config = dataclasses.replace(toy_config("mini"), n_inst=n_inst, steps=steps)
+    chapter = load_chapter(config)
+    W = torch.randn(n_inst, config.d_hidden, config.n_features, generator=generator("bench"))
+    start = time.perf_counter()
+    chapter["train"](chapter["new_sae"](0), W, config, generator("bench data"))
+    return steps / (time.perf_counter() - start)
+
+
+def rows() -> list[tuple[str, str]]:
+    """Name and figure, in the order of the table; chapters are executed in passing."""
+    found = [(name, f"{seconds_of(code):.2f} s") for name, code in _IMPORTS.items()]
+    many, one = [], []
+    for _ in range(3):  # in turn, so that a slow moment of the machine hits both
+        many.append(toy_steps_per_second(16))
+        one.append(toy_steps_per_second(1))
+    gain = statistics.median(16 * m / o for m, o in zip(many, one, strict=True))
+    found += [
+        ("toy SAE, 16 instances at once", f"{statistics.median(many):.0f} steps/s"),
+        ("toy SAE, 1 instance", f"{statistics.median(one):.0f} steps/s"),
+        ("gain of n_inst = 16 over one at a time", f"{gain:.1f} ×"),
+    ]
+    return found + _chapters(project_root())
+
+
+def _chapters(root: Path) -> list[tuple[str, str]]:
+    from . import files, template  # noqa: PLC0415
+    from . import run as runner  # noqa: PLC0415
+    from .progress import cell_progress  # noqa: PLC0415
+
+    folder = root / "build"
+    runner.prepare(folder)
+    found = []
+    for chapter in runner.load_all(files.sources(root, ()), root):
+        with cell_progress(chapter.name) as progress:
+            result = runner.run_chapter(chapter, root, template.read_address(root), folder, progress)
+        outcome = f"failed: {result.error}" if result.error else f"{result.seconds:.0f} s, {result.memory}"
+        found.append((f"chapter {chapter.name}", outcome))
+    return found
+
+
+@click.command()
+def bench() -> None:
+    """Print import times, the toy SAE's speed, and each chapter's seconds and memory."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table: Any = Table("what", "figure", title=f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
+    for row in rows():
+        table.add_row(*row)
+    Console().print(table)

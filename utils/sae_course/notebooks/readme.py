@@ -1,0 +1,79 @@
+"""The parts of README.md that are made: the chapters' table, and the recorded results."""
+
+from pathlib import Path
+
+from ..runtime import write_atomic
+from ..training import recorded_toy_runs
+from .source import Chapter, Problem, heading
+from .template import Address, badges
+
+FILE = "README.md"
+
+
+def verify_readme(root: Path, chapters: list[Chapter], address: Address) -> list[Problem]:
+    """Whether README.md says what the sources and records say."""
+    path = root / FILE
+    if not path.is_file() or path.read_text(encoding="utf-8") == _made(path, chapters, address):
+        return []
+    return [Problem(FILE, 0, "its tables differ from what the sources and records make: `sae-course build`")]
+
+
+def write_readme(root: Path, chapters: list[Chapter], address: Address) -> None:
+    """Renew the tables in README.md; what stands outside its markers is left alone."""
+    path = root / FILE
+    if verify_readme(root, chapters, address):
+        write_atomic(path, _made(path, chapters, address))
+
+
+def _made(path: Path, chapters: list[Chapter], address: Address) -> str:
+    text = path.read_text(encoding="utf-8")
+    for name, lines in (("chapters", _chapters(chapters, address)), ("results", _results())):
+        before, opening, rest = text.partition(f"<!-- {name} -->\n")
+        _, closing, after = rest.partition(f"<!-- /{name} -->")
+        if opening and closing:
+            text = before + opening + "\n".join(lines) + "\n" + closing + after
+    return text
+
+
+def _chapters(chapters: list[Chapter], address: Address) -> list[str]:
+    """A row per chapter: what it is, how much there is to do, where to open it."""
+    lines = ["| chapter | exercises | questions | minutes of exercises | open |", "|---|---|---|---|---|"]
+    for chapter in chapters:
+        title = (heading(chapter.cells[0].source) or chapter.name).removeprefix("Chapter ")
+        tasks = [(task, chapter.cells[task.start].metadata) for task in chapter.tasks]
+        count = {kind: sum(task.kind == kind for task, _ in tasks) for kind in ("exercise", "question")}
+        minutes = sum(int(metadata.get("minutes", 0)) for _, metadata in tasks)
+        lines.append(
+            f"| [{title}](chapters/{chapter.name}.ipynb) ([solution](solutions/{chapter.name}.ipynb)) "
+            f"| {count['exercise']} | {count['question']} | {minutes} | {badges(chapter.name, address)} |"
+        )
+    return lines
+
+
+def _results() -> list[str]:
+    """Chapter 01's recorded comparison at both scales."""
+    scales = {scale: recorded_toy_runs(scale) for scale in ("mini", "full")}
+    n_inst, seeds = scales["mini"]["config"]["n_inst"], scales["mini"]["seeds"]
+    settings = " and ".join(f"{scale}: {_settings(run['config'])}" for scale, run in scales.items())
+    lines = [
+        f"Chapter 01, instances (of {n_inst}) in which a live latent has cosine over 0.95 with each of the "
+        f"five features, for seeds {', '.join(map(str, seeds))}, and FVU, mean over instances with its range "
+        f"over seeds ({settings}). Recorded with the chapter's own solution by "
+        "`python -m sae_course.notebooks.record_toy`.",
+        "",
+        "| | mini: recovered | FVU | full: recovered | FVU |",
+        "|---|---|---|---|---|",
+    ]
+    for method in scales["mini"]["methods"]:
+        columns = [method]
+        for run in scales.values():
+            rows = run["methods"][method]
+            fvu = [row["fvu"] for row in rows]
+            columns.append(" / ".join(str(row["recovered"]) for row in rows))
+            columns.append(f"{sum(fvu) / len(fvu):.3f} ({min(fvu):.3f} to {max(fvu):.3f})")
+        lines.append("| " + " | ".join(columns) + " |")
+    return lines
+
+
+def _settings(config: dict[str, float]) -> str:
+    return f"{config['steps']:,} steps of {config['batch_size']}, lr {config['lr']:g}"
