@@ -1,1 +1,16 @@
 """Checks of chapter 01, toy superposition: ``from sae_course.checks import ch01 as check``."""
+
+from .sae import parameters, sae_forward, sae_loss, unit_decoder
+from .step import training_step
+from .world import make_batch, sample_features, toy_forward
+
+__all__ = [  # noqa: RUF022 - in the order of the exercises
+    "sample_features",
+    "toy_forward",
+    "make_batch",
+    "parameters",
+    "unit_decoder",
+    "sae_forward",
+    "sae_loss",
+    "training_step",
+]
