@@ -4,6 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from bank import Bank
+
 from sae_course.checks import ch01 as check
 
 features = Bank(check.sample_features)
