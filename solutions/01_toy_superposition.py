@@ -233,7 +233,7 @@ check.make_batch(make_batch)
 # `W.shape` tells you how many instances and features there are. `toy_forward` computes more than you need: only $h = Wx$
 # is wanted.
 
-# %% [markdown] exercise="1.4" difficulty=2 importance=5 minutes=6
+# %% [markdown] exercise="1.4" difficulty=2 importance=5 minutes=5
 # ### Exercise 1.4: the parameters
 #
 # An SAE has an encoder and a decoder, each with a bias, here once for every instance:
@@ -352,7 +352,7 @@ check.sae_forward(sae_forward)
 # %% [markdown] tags=["hint"]
 # The encoder's einsum is `"bid,idk->bik"`. Which letters does the decoder's have?
 
-# %% [markdown] exercise="1.7" difficulty=2 importance=5 minutes=5
+# %% [markdown] exercise="1.7" difficulty=2 importance=5 minutes=4
 # ### Exercise 1.7: the loss
 #
 # $$L = \underbrace{\frac{1}{d_{in}} \sum_{d} (\hat h_d - h_d)^2}_{\text{mse}} \;+\; \lambda \underbrace{\sum_{k} |a_k|}_{\text{l1}}$$
@@ -438,7 +438,7 @@ check.training_step(training_step)
 # Instance $i$'s parameters appear only in instance $i$'s loss. In the *sum* over instances, the gradient of each is what it
 # would be alone. In the *mean*, it is divided by the number of instances.
 
-# %% [markdown] exercise="1.9" difficulty=3 importance=5 minutes=9
+# %% [markdown] exercise="1.9" difficulty=3 importance=5 minutes=8
 # ### Exercise 1.9: the training loop
 #
 # Put it together. In every step: a fresh batch, a training step, the learning-rate schedule, and the bookkeeping:
@@ -848,7 +848,7 @@ check.replace_latents(replace_latents)
 # Adam keeps its moments in `optimiser.state[sae.W_dec]["exp_avg"]` and `["exp_avg_sq"]`, with the parameter's shape. Before
 # the first step there are none.
 
-# %% [markdown] exercise="1.13" difficulty=3 importance=3 minutes=7
+# %% [markdown] exercise="1.13" difficulty=3 importance=3 minutes=6
 # ### Exercise 1.13: directions from what is badly reconstructed
 #
 # Simple resampling takes random directions. Better is to look where the SAE fails (Bricken et al., *Towards

@@ -46,20 +46,23 @@ def draw_geometry(
 ) -> go.Figure:
     """Feature directions of the first ``n`` instances, a row of panels for each named group.
 
+    A group with "control" in its name is drawn grey.
+
     Args:
         groups: name of the row, and the toy model's W: [inst, 2, features].
         title: the finding.
         n: instances shown.
     """
     fig = make_subplots(rows=len(groups), cols=n, row_titles=list(groups), horizontal_spacing=0.02)
-    for row, W in enumerate(map(_array, groups.values()), start=1):
+    for row, (name, W) in enumerate(zip(groups, map(_array, groups.values()), strict=True), start=1):
+        colour = CONTROL if "control" in name else _FEATURE
         for col in range(1, n + 1):
             arrows = _arrows(W[col - 1].T)
             fig.add_scatter(
                 **arrows,
                 mode="lines+markers",
                 marker={"size": 6},
-                line={"color": _FEATURE, "width": 2},
+                line={"color": colour, "width": 2},
                 showlegend=False,
                 row=row,
                 col=col,
@@ -105,15 +108,15 @@ def animate_latents(
     play = {"fromcurrent": True, "frame": {"duration": 80, "redraw": False}, "transition": {"duration": 0}}
     fig.update_layout(
         title=title,
-        height=360,
-        legend={"orientation": "h", "y": 1.12, "x": 0.7},
-        margin={"t": 90, "b": 20},
+        height=400,
+        legend={"orientation": "h", "y": 1.4, "x": 0.72},
+        margin={"l": 20, "t": 100, "b": 20},
         updatemenus=[
             {
                 "type": "buttons",
                 "direction": "left",
-                "x": 0.02,
-                "y": -0.02,
+                "x": 0.0,
+                "y": -0.12,
                 "xanchor": "left",
                 "yanchor": "top",
                 "buttons": [
@@ -125,8 +128,9 @@ def animate_latents(
         sliders=[
             {
                 "active": len(history.steps) - 1,
-                "x": 0.14,
-                "len": 0.84,
+                "x": 0.17,
+                "y": -0.05,
+                "len": 0.82,
                 "currentvalue": {"prefix": "step "},
                 "steps": [
                     {"label": str(step), "method": "animate", "args": [[str(step)], now]}
@@ -169,7 +173,9 @@ def draw_history(
                 )
         fig.update_xaxes(title_text="training step", row=1, col=col)
         fig.update_yaxes(rangemode="tozero", row=1, col=col)
-    fig.update_layout(title=title, height=340, legend={"orientation": "h", "y": 1.18, "x": 0.65})
+    fig.update_layout(
+        title=title, height=360, margin={"t": 90}, legend={"orientation": "h", "y": 1.3, "x": 0.68}
+    )
     return fig
 
 
@@ -201,7 +207,7 @@ def draw_recovery(
     )
     fig.update_yaxes(autorange="reversed")
     fig.update_layout(
-        title=title, height=120 + 42 * len(names), margin={"l": 250},
-        legend={"orientation": "h", "y": -0.35, "x": 0},
+        title=title, height=150 + 42 * len(names), margin={"l": 200, "b": 80},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
     )  # fmt: skip
     return fig

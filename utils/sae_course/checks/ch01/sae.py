@@ -14,7 +14,7 @@ WEIGHTS = {"W_enc": 1, "W_dec": 2}
 """The axis along which each latent's vector lies."""
 
 
-@exercise("1.4", "parameters", minutes=6, hints=1)
+@exercise("1.4", "parameters", minutes=5, hints=1)
 def parameters(t: Trial, student: Function) -> None:
     """Four trainable parameters: weights random, of length 1 for each latent, untied; biases zero."""
     for case in t.cases(4):
@@ -334,7 +334,7 @@ LOSS_MISTAKES = {
 }
 
 
-@exercise("1.7", "sae_loss", minutes=5, hints=1)
+@exercise("1.7", "sae_loss", minutes=4, hints=1)
 def sae_loss(t: Trial, student: Function) -> None:
     """Error averaged over d_in, activations summed over the latents, both averaged over the batch."""
     for number, case in enumerate(t.cases(6)):
