@@ -21,12 +21,12 @@
 # - tell recovery from mere reconstruction, with a number for each and a control beside it;
 # - recognise dead latents, and choose between three cures.
 #
-# | part | about | minutes |
+# | part | about | minutes of exercises |
 # |---|---|---|
-# | 1 | the toy model: features, superposition, geometry | 15 |
-# | 2 | the SAE: parameters, forward pass, loss, training | 35 |
-# | 3 | did it work? matching, metrics, controls | 20 |
-# | 4 | dead latents, and three cures | 20 |
+# | 1 | the toy model: features, superposition, geometry | 11 |
+# | 2 | the SAE: parameters, forward pass, loss, training | 39 |
+# | 3 | did it work? matching, metrics, controls | 18 |
+# | 4 | dead latents, and three cures | 22 |
 #
 # **Words.** A *feature* belongs to the world; a *latent* belongs to the SAE. An *instance* is one of several independent
 # copies that we train side by side. Shapes are written as `[batch inst d_in]`.

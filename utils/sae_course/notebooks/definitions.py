@@ -24,10 +24,11 @@ def definitions(source: Path, **extra: Any) -> dict[str, Any]:
 
 
 def _is_constant(node: ast.stmt) -> bool:
-    """Whether a statement is ``NAME = …`` with a name in capitals."""
+    """Whether a statement is ``NAME = …`` with a name in capitals; one letter, as in ``W``, is a matrix."""
     return (
         isinstance(node, ast.Assign)
         and len(node.targets) == 1
         and isinstance(node.targets[0], ast.Name)
         and node.targets[0].id.isupper()
+        and len(node.targets[0].id) > 1
     )
