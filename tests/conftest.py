@@ -5,9 +5,14 @@ import os
 import shutil
 import tempfile
 
+import torch
+
 # At import, not in a fixture: nbmake's kernels are started outside any fixture and inherit it.
 _HOME = tempfile.mkdtemp(prefix="sae-course-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["SAE_COURSE_HOME"] = _HOME
 os.environ["SAE_COURSE_SCALE"] = "mini"
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reached for the hub would fail on a train
+
+# The tests' tensors are tiny: a second thread only waits, and on a busy machine it waits ten times longer.
+torch.set_num_threads(1)

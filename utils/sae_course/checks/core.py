@@ -211,7 +211,10 @@ def _no_trace(seed: int) -> Iterator[None]:
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
     dtype, depth = torch.get_default_dtype(), sys.getrecursionlimit()
+    threads = torch.get_num_threads()
     try:
+        # Cases are tiny: a second thread only waits, and on a busy machine it waits ten times longer.
+        torch.set_num_threads(1)
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
@@ -224,4 +227,5 @@ def _no_trace(seed: int) -> Iterator[None]:
         if gpu is not None:
             torch.cuda.set_rng_state_all(gpu)
         torch.set_default_dtype(dtype)
+        torch.set_num_threads(threads)
         sys.setrecursionlimit(depth)
