@@ -1,12 +1,15 @@
 """Banks for chapter 01's checks 1.10 to 1.14: matching, score, and the cures for dead latents."""
 
+# ruff: noqa: PLR0912, PLR0917 - one function with a switch for each slip
+
 import functools
 
 import torch
 import torch.nn.functional as F
 from bank import Bank
-from sae_course.checks.ch01 import evaluation, revival
 from scipy.optimize import linear_sum_assignment
+
+from sae_course.checks.ch01 import evaluation, revival
 
 matching = Bank(evaluation.match_features)
 
@@ -238,7 +241,7 @@ for name, message, variant in [
 replacing = Bank(revival.replace_latents)
 
 
-def replace(  # noqa: PLR0913, C901 - each argument is one slip
+def replace(
     length="right",
     where="dead",
     decoder="copy",
@@ -363,7 +366,7 @@ def freezes(sae, optimiser, dead, directions, scale):
 drawing = Bank(revival.directions_by_loss)
 
 
-def draws(  # noqa: PLR0913
+def draws(
     power=2,
     of="h",
     centre=True,
@@ -474,7 +477,7 @@ def by_instances(sae, h, out, dead):
     return torch.stack(losses)
 
 
-def aux(  # noqa: PLR0913
+def aux(
     detach=True, relu=False, live=False, every=False, batch=False, absolute=False, raw=False, bias=False,
     frozen=False, target="residual", reduce="mean", empty=True, spoil=False,
 ):  # fmt: skip

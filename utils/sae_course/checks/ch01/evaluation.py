@@ -167,14 +167,14 @@ def match_features(t: Trial, student: Any) -> None:
 
 
 def _score(h: Tensor, out: Output) -> Score:
-    """By loops over instances and samples."""
+    """By a loop over instances."""
     rows = []
     for i in range(h.shape[1]):
         x, x_hat, fires = h[:, i], out.reconstruction[:, i], out.latents[:, i] > 0
-        error = sum(float((x[b] - x_hat[b]).pow(2).sum()) for b in range(len(x)))
-        variance = sum(float((x[b] - x.mean(0)).pow(2).sum()) for b in range(len(x)))
-        present = [b for b in range(len(x)) if bool(x[b].any())]
-        seen = sum(float(x_hat[b].norm()) for b in present)
+        error = float((x - x_hat).pow(2).sum())
+        variance = float((x - x.mean(0)).pow(2).sum())
+        present = x.abs().amax(-1) > 0
+        seen = float(x_hat[present].norm(dim=-1).sum())
         rows.append((float(fires.sum()) / len(x), error / variance, seen / float(x.norm(dim=-1).sum())))
     columns = torch.tensor(rows, dtype=h.dtype, device=h.device).unbind(1)
     return Score((out.latents > 0).sum(0) > 0, *columns)
@@ -231,11 +231,10 @@ SCORE_MISTAKES: dict[str, Callable[..., Score]] = {
     "this is L1, the sum of activations; L0 counts how many are above 0.": _with(
         l0=lambda h, out: out.latents.sum(-1).mean(0)
     ),
-    "L0 counts live latents over the whole batch; it counts those that fire on one sample, on average.": _with(
-        l0=lambda h, out: (out.latents > 0).any(0).float().sum(-1)
-    ),
+    "L0 counts live latents over the whole batch; it counts those that fire on one "
+    "sample, on average.": _with(l0=lambda h, out: (out.latents > 0).any(0).float().sum(-1)),
     "the variance in FVU is taken about zero: subtract the mean of h over the batch first.": _about(
-        lambda h: torch.zeros_like(h)
+        torch.zeros_like
     ),
     "the mean in FVU mixes the instances: over the batch only, h.mean(dim=0).": _about(
         lambda h: h.mean(dim=(0, 1))

@@ -118,7 +118,9 @@ def _compare_moments(
             t.require(
                 key in new,
                 f"after replace_latents the optimiser has no {key} for {name} any more.",
-                likely="the whole state was thrown away; set it to 0 where a latent is dead, and nowhere else.",
+                likely=(
+                    "the whole state was thrown away; set it to 0 where a latent is dead, and nowhere else."
+                ),
             )
             mask = masks.get(name)
             right = old[key] if mask is None else old[key].masked_fill(mask, 0)
@@ -129,9 +131,8 @@ def _compare_moments(
                 f"after replace_latents, Adam's {key} of {name}",
                 axes=PARAMETERS[name],
                 mistakes={
-                    f"Adam's memory is not erased: {key} of {name} must become 0 where a latent is dead.": old[
-                        key
-                    ],
+                    f"Adam's memory is not erased: {key} of {name} must become 0 where "
+                    f"a latent is dead.": old[key],
                     f"all of Adam's {key} of {name} is erased; live latents and b_dec keep theirs.": zero,
                 },
             )
@@ -155,7 +156,7 @@ def replace_latents(t: Trial, student: Any) -> None:
         dead[:, 0], dead[:, 1] = True, False
         if i >= 2:
             dead[1], dead[2] = True, False
-        before = {
+        before: dict[str, Any] = {
             "sae": sae,
             "optimiser": optimiser,
             "dead": dead,
@@ -168,15 +169,21 @@ def replace_latents(t: Trial, student: Any) -> None:
             t.call(student, after, may_change=["sae", "optimiser"])
         except CheckFailed as failure:
             if "KeyError" in failure.problem:
-                failure.likely = "before its first step Adam has no exp_avg and exp_avg_sq yet: look whether they are there."
+                failure.likely = (
+                    "before its first step Adam has no exp_avg and exp_avg_sq yet: look "
+                    "whether they are there."
+                )
             raise
         expected = _expected(sae, dead, before["directions"], before["scale"])
         for name, (right, mistakes) in expected.items():
             now = getattr(after["sae"], name)
             t.require(
                 now is mine[name],
-                f"sae.{name} is another object now: the optimiser still holds the old one, and would train that.",
-                likely="a new nn.Parameter was made; change the old one in place, as in sae.W_dec.copy_(...).",
+                f"sae.{name} is another object now: the optimiser still holds the old "
+                f"one, and would train that.",
+                likely=(
+                    "a new nn.Parameter was made; change the old one in place, as in sae.W_dec.copy_(...)."
+                ),
             )
             t.require(
                 now.requires_grad and now.is_leaf,
@@ -188,7 +195,9 @@ def replace_latents(t: Trial, student: Any) -> None:
                 t.require(
                     torch.isfinite(now[none_live]).all(),
                     "sae.W_enc is NaN or infinite in an instance whose latents are all dead.",
-                    likely="the mean over no live latents is 0/0; there the encoder's length is `scale` itself.",
+                    likely=(
+                        "the mean over no live latents is 0/0; there the encoder's length is `scale` itself."
+                    ),
                 )
             what = f"after replace_latents, sae.{name}"
             t.close(now, right, what, axes=PARAMETERS[name], mistakes=mistakes)
@@ -256,7 +265,8 @@ def _require_own_samples(t: Trial, directions: Tensor, sae: Parameters, h: Tenso
             guess = "samples of other instances are used: index h with the instance too, h[drawn, instance]."
     missing = int((drawn < 0).sum())
     raise CheckFailed(
-        f"{missing} of {drawn.numel()} directions are not the unit vector of h - b_dec of any sample of their instance.",
+        f"{missing} of {drawn.numel()} directions are not the unit vector of h - b_dec "
+        f"of any sample of their instance.",
         kind="directions",
         likely=guess,
     )
@@ -334,7 +344,10 @@ def directions_by_loss(t: Trial, student: Any) -> None:
             t.require(
                 torch.isfinite(directions).all(),
                 "directions_by_loss gives NaN where an instance has no loss at all.",
-                likely="0/0: the losses are divided by their sum, which is 0; there every sample is equally likely.",
+                likely=(
+                    "0/0: the losses are divided by their sum, which is 0; there every "
+                    "sample is equally likely."
+                ),
             )
         drawn = _require_own_samples(t, directions, sae, h, out)
         t.require(
@@ -371,7 +384,7 @@ def _shaped(directions: Any, case: Case) -> Any:
 Auxiliary = Callable[[Parameters, Tensor, Tensor], Tensor]
 
 
-def _auxiliary(  # noqa: PLR0913 - each is one mistake
+def _auxiliary(
     *,
     detach: bool = True,
     relu: bool = False,
@@ -412,17 +425,14 @@ AUXILIARY_MISTAKES: dict[str, Auxiliary] = {
     "the residual is not detached: it is a target, so (h - out.reconstruction).detach().": _auxiliary(
         detach=False
     ),
-    "the activations after the ReLU are used: take out.pre_activations, which have a gradient below 0.": _auxiliary(
-        relu=True
-    ),
+    "the activations after the ReLU are used: take out.pre_activations, which have a "
+    "gradient below 0.": _auxiliary(relu=True),
     "live latents take part: only where `dead` is True.": _auxiliary(hide_live=False),
     "all dead latents take part: only the strongest of each sample does.": _auxiliary(all_dead=True),
-    "one latent is chosen for the whole batch: each sample has its own strongest (argmax over the last axis).": (
-        _auxiliary(for_batch=True)
-    ),
-    "the latent with the largest absolute value is taken; the strongest is the largest, sign included.": _auxiliary(
-        largest=True
-    ),
+    "one latent is chosen for the whole batch: each sample has its own strongest "
+    "(argmax over the last axis).": (_auxiliary(for_batch=True)),
+    "the latent with the largest absolute value is taken; the strongest is the "
+    "largest, sign included.": _auxiliary(largest=True),
     "this looks like W_dec without normalising: use unit_decoder(sae.W_dec).": _auxiliary(normalise=False),
     "b_dec is added: the residual is explained without a bias.": _auxiliary(bias=True),
     "the pre-activations are detached: no gradient reaches the dead latents' encoders.": _auxiliary(
