@@ -139,7 +139,7 @@ for name, message, slip in [
     ("silent_kept", "latents that were revived", "kept"),
     ("silent_zeroed", "for all latents after", "zeroed"),
     ("revives_every_step", "in every step: only where", "every step"),
-    ("revives_a_step_early", "with step \\+ 1", "step + 1"),
+    ("revives_a_step_early", "asks for step \\+ 1", "step + 1"),
     ("revives_to_the_end", "resample_until", "no end"),
     ("revive_none", "NoneType", "no None"),
     ("old_batch", "of its own step", "old h"),

@@ -140,7 +140,7 @@ MATCHING_MISTAKES: dict[str, Callable[..., Matching]] = {
 
 @exercise("1.10", "match_features", minutes=8, hints=2)
 def match_features(t: Trial, student: Any) -> None:
-    """Cosines of unit vectors, -1 for dead latents; the maximum and a one-to-one pairing, each instance's own.
+    """Cosines of unit vectors, -1 for dead latents; the maximum and a one-to-one pairing of each instance.
 
     There are more latents than features in the first cases, fewer in the others.
     """

@@ -209,7 +209,7 @@ def replace_latents(t: Trial, student: Any) -> None:
 DRAWS = 2003
 _POWERS = {
     0.0: "every sample is equally likely; the probability is proportional to the squared loss.",
-    0.5: "the probability is proportional to the distance, the root of the loss; it must be the loss squared.",
+    0.5: "the probability is proportional to the root of the loss, a distance; it must be the loss squared.",
     1.0: "the probability is proportional to the loss; it must be the loss squared: loss.pow(2).",
     4.0: "the loss is squared once too often: loss.pow(2), where the loss is the summed squared error.",
     -2.0: "samples with a small loss are preferred, not those with a large one.",

@@ -153,7 +153,7 @@ def _dead_masks(latents: Tensor, resampled: list[int], slip: str = "") -> dict[s
 
 SLIPS = {
     "later": "`silent > config.dead_window`: a latent is dead from dead_window silent steps on, so >=.",
-    "sooner": "the count of silent steps is one too high: it is 0 when a latent has just fired, and at the start.",
+    "sooner": "the count of silent steps is one too high: 0 for a latent that just fired, and at first.",
     "first": "only the first sample of the batch is looked at: a latent fired if it did on any, .any(dim=0).",
     "all": "a latent counts as silent unless it fires on every sample; any one is enough, .any(dim=0).",
     "never": "`silent` is not set back to 0 when a latent fires.",
@@ -278,7 +278,7 @@ def _require_revivals(t: Trial, watch: Watch) -> None:
     if seen == [step for step in range(CONFIG.steps) if (step + 1) % CONFIG.resample_every == 0]:
         likely = "config.resample_until is not respected: ask config.resamples_at(step)."
     elif seen == [step - 1 for step in RESAMPLED]:
-        likely = "revive is called before the step's training_step, or with step + 1: the order is batch, step, revive."
+        likely = "revive is called before training_step, or asks for step + 1: batch, step, then revive."
     elif len(seen) == CONFIG.steps:
         likely = "revive is called in every step: only where config.resamples_at(step) is True."
     t.require(
