@@ -393,7 +393,7 @@ def _require_updates(t: Trial, watch: Watch, start: Parameters, batches: Tensor)
     )
 
 
-@exercise("1.9", "train", minutes=9, hints=2)
+@exercise("1.9", "train", minutes=8, hints=2)
 def train(t: Trial, student: Any) -> None:
     """Updates, learning rates, batches, silent counts, revival, auxiliary term and record of the loop.
 
