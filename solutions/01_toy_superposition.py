@@ -144,7 +144,8 @@ def train_toy_model(feature_probability: float, seed: int) -> Float[Tensor, "ins
     W = nn.Parameter(0.5 * torch.randn(shape, generator=weights, device=device))
     b = nn.Parameter(torch.zeros(config.n_inst, config.n_features, device=device))
     optimiser = torch.optim.Adam([W, b], lr=config.toy_lr)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.toy_steps)
+    half = config.toy_steps / 2  # the learning rate is constant for one half, and falls to 0 in the other
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1, 2 - step / half))
     for _ in tqdm(range(config.toy_steps), desc="toy model", leave=False):
         x = sample_features(config.toy_batch_size, *b.shape, feature_probability, data)
         _, x_hat = toy_forward(W, b, x)
@@ -191,9 +192,10 @@ print(f"                                            always {kept_dense.tolist()}
 print(f"smallest angle between two directions, rare: {nearest.min():.1f} to {nearest.max():.1f} degrees (pentagon: 72)")
 
 # %% [markdown]
-# **Analysis.** With rare features, every instance stores five directions in two dimensions, at the angles of a regular
-# pentagon. The control differs in one number only, the probability, and the pentagons are gone. Superposition is not a
-# property of the architecture: it is what sparse data pays for.
+# **Analysis.** With rare features, instances store five directions in two dimensions, at the angles of a regular pentagon.
+# (Were one stuck in a worse arrangement, as happens with some seeds, its count or the smallest angle would show it.) The control differs in
+# one number only, the probability, and the pentagons are gone. Superposition is not a property of the architecture: it is
+# what sparse data makes worthwhile.
 #
 # The two hidden neurons mean nothing by themselves: each answers to several features, and turning the pentagon would change
 # nothing. A meaning belongs to a direction, and there are more directions than neurons. That is the problem an SAE is to
@@ -695,14 +697,20 @@ def measure(sae: SAE, W: Float[Tensor, "inst d_hidden features"]) -> dict[str, f
     }
 
 
-def over_seeds(start, **how) -> list[dict[str, float]]:
+def over_seeds(start, revival=None, auxiliary=None) -> list[dict[str, float]]:
     """Train what `start(W, seed)` makes on every seed's toy model, and measure it."""
     rows = []
     for seed, W in toy_models.items():
         sae = start(W, seed)
-        train(sae, W, config, generator("sae data", seed), **how)
+        revive = None if revival is None else revival(seed)
+        train(sae, W, config, generator("sae data", seed), revive, auxiliary)
         rows.append(measure(sae, W))
     return rows
+
+
+def untrained(W: Float[Tensor, "inst d_hidden features"], seed: int) -> SAE:
+    """SAEs as they start."""
+    return new_sae(seed)
 
 
 def show_table(results: dict[str, list[dict[str, float]]]) -> None:
@@ -722,7 +730,7 @@ def show_table(results: dict[str, list[dict[str, float]]]) -> None:
 SEEDS = range(3)
 toy_models = {seed: train_toy_model(config.feature_probability, seed) for seed in SEEDS}
 results = {
-    "no cure": over_seeds(lambda W, seed: new_sae(seed)),
+    "no cure": over_seeds(untrained),
     "control: random dictionary": over_seeds(random_dictionary),
     "control: true dictionary": over_seeds(true_dictionary),
 }
@@ -981,10 +989,9 @@ def copied_encoder(W: Float[Tensor, "inst d_hidden features"], seed: int) -> SAE
 # Predict: which cure recovers most? And will FVU tell them apart?
 
 # %%
-untrained = lambda W, seed: new_sae(seed)  # noqa: E731
 results |= {
-    "random directions": over_seeds(untrained, revive=random_revival(0)),
-    "directions by squared loss": over_seeds(untrained, revive=revival_by_loss(0)),
+    "random directions": over_seeds(untrained, revival=random_revival),
+    "directions by squared loss": over_seeds(untrained, revival=revival_by_loss),
     "auxiliary loss": over_seeds(untrained, auxiliary=weighted_auxiliary),
     "no cure, encoder copied": over_seeds(copied_encoder),
 }

@@ -24,7 +24,7 @@ class ToyConfig:
     """Chance that a feature is present in a sample."""
 
     toy_steps: int = 1000
-    toy_batch_size: int = 1024
+    toy_batch_size: int = 256
     toy_lr: float = 1e-2
 
     steps: int = 3000
@@ -62,6 +62,7 @@ _CONFIGS = {
     # The best-known course's values: a slower, longer run of the same thing.
     "full": ToyConfig(
         toy_steps=5000,
+        toy_batch_size=1024,
         steps=20_000,
         batch_size=1024,
         lr=1e-3,

@@ -1,0 +1,113 @@
+"""A learner's way through the exercise notebooks: nothing written, a wrong try, then the folded solution.
+
+Only imports, definitions and checks are run, not the experiments between them: nbmake runs those.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import SingletonConfigurable
+
+from sae_course.notebooks import files
+from sae_course.notebooks.source import parse
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "solutions").glob("*.py"))
+
+# For each exercise, one slip: what is replaced in the right answer, and what the check must say of it.
+SLIPS = {
+    "1.1": ("< feature_probability", "> feature_probability", "probab"),
+    "1.2": (") + b)", "))", "b"),
+    "1.3": ("with torch.no_grad():", "if True:", "gradient|tracked"),
+    "1.4": ("random(n_inst, d_sae, d_in)", "random(n_inst, d_in, d_sae)", "W_dec"),
+    "1.5": ("dim=-1, keepdim", "dim=1, keepdim", "axis|latents|d_in"),
+    "1.6": ("h - sae.b_dec", "h", "b_dec"),
+    "1.7": (".mean(dim=-1).mean(dim=0)", ".sum(dim=-1).mean(dim=0)", "sum"),
+    "1.8": ("total.sum()", "total.mean()", "mean|instance"),
+    "1.9": ("silent + 1)", "silent)", "silent|revive|dead"),
+    "1.10": ("maximize=True", "maximize=False", "maximi|worst|assign"),
+    "1.11": ("- h.mean(dim=0)", "- h.mean()", "mean"),
+    "1.12": ("masked_fill_(mask, 0)", "masked_fill_(mask, 1)", "exp_avg|moment|Adam"),
+    "1.13": ("loss.pow(2).T", "loss.T", "squar"),
+    "1.14": (".detach()", "", "detach|gradient"),
+}
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """An IPython of its own, with its own progress."""
+    monkeypatch.setenv("SAE_COURSE_HOME", str(tmp_path))
+    SingletonConfigurable.clear_instance()
+    shell = InteractiveShell.instance()
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+def solution_beneath(cells: list, index: int) -> str:
+    """The folded solution of the exercise cell at ``index``."""
+    for cell in cells[index + 1 :]:
+        if cell.cell_type == "markdown" and "<summary>Solution" in cell.source:
+            return re.search(r"```python\n(.*?)```", cell.source, re.DOTALL)[1]
+    raise AssertionError("no folded solution beneath the exercise")
+
+
+def try_cell(shell: InteractiveShell, code: str, capsys: pytest.CaptureFixture[str]) -> tuple[bool, str]:
+    """Whether a cell ran to its end, and what a person would read beneath it."""
+    capsys.readouterr()
+    result = shell.run_cell(code)
+    shown = capsys.readouterr()
+    return result.success, re.sub(r"\x1b\[[0-9;]*m", "", shown.out + shown.err)
+
+
+def definitions_only(code: str) -> str:
+    """A cell's imports, definitions and settings, without its experiments."""
+    kept = [
+        node
+        for node in ast.parse(code).body
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+        or (isinstance(node, ast.Assign) and "toy_config" in ast.unparse(node))
+        or (isinstance(node, ast.Assign) and ast.unparse(node).startswith("device"))
+    ]
+    return "\n\n".join(map(ast.unparse, kept))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=[path.stem for path in SOURCES])
+def test_each_exercise_unwritten_then_wrong_then_solved(
+    source: Path, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chapter = parse(source, ROOT)
+    cells = nbformat.read(files.files_of(source, ROOT).exercise, as_version=4).cells
+    exercises = [task.number for task in chapter.tasks if task.kind == "exercise"]
+    for index, cell in enumerate(cells):
+        if cell.cell_type != "code":
+            continue
+        if "raise NotImplementedError(" not in cell.source:
+            success, text = try_cell(shell, definitions_only(cell.source), capsys)
+            assert success, text
+            continue
+        number = exercises.pop(0)
+
+        success, text = try_cell(shell, cell.source, capsys)
+        assert not success
+        assert f"{number}" in text
+        assert "Traceback" not in text, f"{number}: an unwritten exercise is no accident:\n{text}"
+
+        answer = solution_beneath(cells, index)
+        before, after, message = SLIPS[number]
+        assert before in answer, f"the slip for {number} no longer fits the solution"
+        success, text = try_cell(shell, answer.replace(before, after), capsys)
+        assert not success, f"{number}: a wrong answer passed"
+        assert f"✘ {number}" in text
+        assert re.search(message, text), f"{number}: {text}"
+        assert "Traceback" not in text
+        assert len(text.strip().splitlines()) <= 14, f"{number}: a few readable lines:\n{text}"
+        print(f"--- {number}\n{text}")
+
+        success, text = try_cell(shell, answer, capsys)
+        assert success, f"{number}: the folded solution does not pass:\n{text}"
+        assert f"✔ {number}" in text
+    assert exercises == []
