@@ -105,7 +105,6 @@ def test_each_exercise_unwritten_then_wrong_then_solved(
         assert re.search(message, text), f"{number}: {text}"
         assert "Traceback" not in text
         assert len(text.strip().splitlines()) <= 14, f"{number}: a few readable lines:\n{text}"
-        print(f"--- {number}\n{text}")
 
         success, text = try_cell(shell, answer, capsys)
         assert success, f"{number}: the folded solution does not pass:\n{text}"
