@@ -45,7 +45,7 @@ def test_the_geometry_has_a_panel_for_every_instance_of_every_group() -> None:
 
 def test_curves_show_every_instance_and_their_mean() -> None:
     history = a_history()
-    fig = draw_history(history, "t", controls={"chance": ("mse", 0.5)})
+    fig = draw_history(history, "t")
     assert len(fig.data) == 2 * (4 + 1)
     assert np.allclose(fig.data[4].y, np.round(np.stack(history.metrics["mse"]).mean(1), 4))
 

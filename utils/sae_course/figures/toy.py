@@ -143,15 +143,12 @@ def animate_latents(
     return fig
 
 
-def draw_history(
-    history: "History", title: str, controls: Mapping[str, tuple[str, float]] | None = None
-) -> go.Figure:
+def draw_history(history: "History", title: str) -> go.Figure:
     """A panel per metric: every instance thin and grey, their mean in colour.
 
     Args:
         history: a run's record.
         title: the finding.
-        controls: name of a dashed line, with the metric it belongs to and its value.
     """
     names = list(history.metrics)
     fig = make_subplots(rows=1, cols=len(names), subplot_titles=names, horizontal_spacing=0.08)
@@ -166,11 +163,6 @@ def draw_history(
             x=history.steps, y=np.round(values.mean(1), 4), mode="lines", row=1, col=col,
             name="mean of all instances", showlegend=col == 1, line={"color": PALETTE[col - 1], "width": 3},
         )  # fmt: skip
-        for label, (metric, value) in (controls or {}).items():
-            if metric == name:
-                fig.add_hline(
-                    y=value, line={"dash": "dash", "color": "#555555"}, annotation_text=label, row=1, col=col
-                )
         fig.update_xaxes(title_text="training step", row=1, col=col)
         fig.update_yaxes(rangemode="tozero", row=1, col=col)
     fig.update_layout(
