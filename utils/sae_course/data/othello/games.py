@@ -8,14 +8,14 @@ from jaxtyping import Bool, Int8, UInt8, UInt32, UInt64
 
 from ...runtime import CourseError
 from ...runtime.streams import stream_seed
-from .rules import flips, legal_moves, nth_square
+from .rules import legal_moves, nth_square, play
 from .rules import start as start_position
 from .vocabulary import to_tokens
 
 MAX_MOVES = 60
 # Games are drawn in blocks with a stream each; a block's boards also fit the processor's cache.
 BLOCK = 4096
-# A block holds 4,057 games of 60 moves on average, give or take 6; the first 4,000 of them are its full games.
+# A block holds 4,057 games of 60 moves on average, give or take 6; the first 4,000 are its full games.
 FULL_PER_BLOCK = 4000
 
 
@@ -26,7 +26,7 @@ class Games:
     Attributes:
         moves: the square 0..63 of each placed disc; -1 after the game's end.
         legal: before each move, the mask of legal squares (bit s for square s); 0 after the game's end.
-        black: whether black makes the move.
+        black: whether black makes the move; False after the game's end.
     """
 
     moves: Int8[np.ndarray, "game 60"]
@@ -41,7 +41,7 @@ class Games:
 
     @property
     def tokens(self) -> UInt8[np.ndarray, "game 60"]:
-        """The moves as token ids, 0 after the game's end. A model reads the first 59, ``tokens[:, :N_CTX]``."""
+        """The moves as token ids, 0 after the game's end. A model reads the first 59 of a row."""
         return to_tokens(self.moves)
 
     @property
@@ -58,8 +58,8 @@ class Games:
 def games(n: int, seed: int = 0, split: str = "train", start: int = 0) -> Games:
     """Games number ``start`` to ``start + n`` of a split, every move drawn uniformly from the legal ones.
 
-    Game i depends on nothing but the seed, the split and i. Black begins; a side that cannot move passes; a game
-    ends when neither side can.
+    Game i depends on nothing but the seed, the split and i. Black begins; a side that cannot move passes; a
+    game ends when neither side can.
 
     Raises:
         CourseError: for a negative ``n`` or ``start``.
@@ -126,15 +126,10 @@ def _play(luck: UInt32[np.ndarray, "60 game"]) -> Games:
         square = nth_square(legal, choice)
         move = on.astype(np.uint64) << square
         out.legal[:, k] = legal
-        out.black[:, k] = black
+        out.black[:, k] = black & on
         out.moves[:, k] = np.where(on, square.astype(np.int8), -1)
 
-        turned = flips(mine, theirs, move)
-        mine, theirs = theirs ^ turned, mine | turned | move
-        black = ~black
-        legal = legal_moves(mine, theirs)
-        stuck = np.flatnonzero(legal == 0)
-        mine[stuck], theirs[stuck] = theirs[stuck], mine[stuck]
-        black[stuck] = ~black[stuck]
-        legal[stuck] = legal_moves(mine[stuck], theirs[stuck])
+        turn = play(mine, theirs, move)
+        mine, theirs, legal = turn.mine, turn.theirs, turn.legal
+        black ^= ~turn.passed
     return out

@@ -1,10 +1,12 @@
 """The rules of Othello on bitboards, for any number of boards at once.
 
-Square s = 8 * row + column is bit s of a uint64. A board is two such masks: the discs of the side to
-move (``mine``) and those of the other side (``theirs``). The functions take arrays of any shape, or plain integers.
+Square s = 8 * row + column is bit s of a uint64. A board is two such masks: the discs of the side to move
+(``mine``) and those of the other side (``theirs``). The functions take arrays of any shape, or plain
+integers of at most 64 bits.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, UInt64
@@ -16,8 +18,8 @@ START_BLACK = np.uint64(1 << 8 * 3 + 4 | 1 << 8 * 4 + 3)
 START_WHITE = np.uint64(1 << 8 * 3 + 3 | 1 << 8 * 4 + 4)
 
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-# A run of discs that is captured sideways or diagonally never includes the first or last column; leaving those
-# out is also what keeps a shift from running over into the next row.
+# A run of discs captured sideways or diagonally never includes the first or last column; leaving those out is
+# also what keeps a shift from running over into the next row.
 _INNER = np.uint64(0x7E7E7E7E7E7E7E7E)
 # Four axes: east-west, north-south and the two diagonals. Each is walked both ways.
 _AXES = ((np.uint64(1), _INNER), (np.uint64(8), _ALL), (np.uint64(7), _INNER), (np.uint64(9), _INNER))
@@ -29,8 +31,11 @@ def start() -> tuple[np.uint64, np.uint64]:
 
 
 def _ways(theirs: Masks) -> Iterator[tuple[Masks, Masks, np.uint64, np.ufunc]]:
-    """For each of the eight ways: the discs that can be captured along it, those of them that follow another one
-    (with these, two steps are made at once), the step and the shift. The arrays are reused from way to way."""
+    """For each of the eight ways: the discs that can be captured along it, those of them that follow
+    another one (with these, two steps are made at once), the step, and the shift.
+
+    The arrays are used again for the next way.
+    """
     between, pairs = np.zeros_like(theirs), np.zeros_like(theirs)
     for step, inside in _AXES:
         np.bitwise_and(theirs, inside, out=between)
@@ -41,7 +46,7 @@ def _ways(theirs: Masks) -> Iterator[tuple[Masks, Masks, np.uint64, np.ufunc]]:
 
 
 def _run(origin: Masks, way: tuple[Masks, Masks, np.uint64, np.ufunc], run: Masks, moved: Masks) -> None:
-    """Write to ``run`` the captured discs that ``origin`` reaches along a way without a gap: at most six in a row.
+    """Write to ``run`` the discs that ``origin`` reaches along a way without a gap, at most six in a row.
 
     This is the hot loop: it allocates nothing (``moved`` is for its own use).
     """
@@ -91,9 +96,35 @@ def flips(
     return flipped
 
 
+class Turn(NamedTuple):
+    """What a move leads to, passes resolved.
+
+    ``mine`` is the side that plays next or, at the game's end, the side that did not play last.
+    """
+
+    mine: Masks
+    theirs: Masks
+    legal: Masks  # 0 once the game is over
+    flipped: Masks
+    passed: Bool[np.ndarray, "..."]  # the other side had to pass, so the same side plays again
+
+
+def play(mine: Masks, theirs: Masks, move: Masks) -> Turn:
+    """Place a disc on the bit ``move`` of each board of an array. The move is not checked."""
+    flipped = flips(mine, theirs, move)
+    mine, theirs = theirs ^ flipped, mine | flipped | move
+    legal = legal_moves(mine, theirs)
+    passed = legal == 0
+    # Few boards get here, and so the second look costs little.
+    legal[passed] = legal_moves(theirs[passed], mine[passed])
+    passed &= legal != 0
+    mine[passed], theirs[passed] = theirs[passed], mine[passed]
+    return Turn(mine, theirs, legal, flipped, passed)
+
+
 def bits(masks: Masks | np.uint64) -> Bool[np.ndarray, "... 64"]:
     """The masks as booleans: [..., 64], square 0 first."""
-    raw = np.ascontiguousarray(masks, dtype="<u8")[..., None].view(np.uint8)
+    raw = np.ascontiguousarray(np.asarray(masks, dtype="<u8")[..., None]).view(np.uint8)
     return np.unpackbits(raw, axis=-1, bitorder="little").view(np.bool_)
 
 

@@ -1,13 +1,14 @@
 """The published OthelloGPT's vocabulary: token 0, then the 60 playable squares in row-major order.
 
-The four centre squares hold discs from the start, so they have no token. In the published data a game lists its
-placed discs only: a forced pass leaves no token (the same side moves again), and token 0 fills up the rows of games
-that ended before 60 moves, where the loss leaves it out. The published notebooks call token 0 "pass" all the same.
+The four centre squares hold discs from the start, so they have no token. In the published data a game lists
+its placed discs only: a forced pass leaves no token (the same side moves again), and token 0 fills up the
+rows of games that ended before 60 moves, where the loss leaves it out. The notebooks call token 0 "pass"
+all the same.
 
-Sources, all in github.com/likenneth/othello_world: ``data/othello.py`` (``get_ood_game``, ``get_valid_moves``: passes
-are skipped), ``mingpt/dataset.py`` (-100 fills up and sorts to token 0), ``mingpt/model.py`` (``ignore_index=0``),
-``mechanistic_interpretability/mech_interp_othello_utils.py`` (``stoi``, ``itos``: this table; ``full_seqs``: only
-games of 60 moves).
+Sources, all in github.com/likenneth/othello_world: ``data/othello.py`` (``get_ood_game``,
+``get_valid_moves``: passes are skipped), ``mingpt/dataset.py`` (-100 fills up and sorts to token 0),
+``mingpt/model.py`` (``ignore_index=0``), ``mechanistic_interpretability/mech_interp_othello_utils.py``
+(``stoi``, ``itos``: this table; ``full_seqs``: only games of 60 moves).
 """
 
 import numpy as np
@@ -54,31 +55,39 @@ def square_of(name: str) -> int:
     return SQUARES.index(name.upper())
 
 
-def to_tokens(moves: np.ndarray) -> UInt8[np.ndarray, "..."]:
+def _whole(values: np.ndarray | list[int]) -> np.ndarray:
+    """``values`` as an integer array; numbers with a fraction are a mistake, not something to round."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise CourseError(f"Squares and tokens are whole numbers; these are {array.dtype}.")
+    return array.astype(np.int64)
+
+
+def to_tokens(moves: np.ndarray | list[int]) -> UInt8[np.ndarray, "..."]:
     """Squares 0..63 as token ids; -1 (no move) becomes 0.
 
     Raises:
-        CourseError: where a value is no square or one of the four centre squares, which nobody can play.
+        CourseError: where a value is no square, or one of the four centre squares, which nobody can play.
     """
-    moves = np.asarray(moves)
+    moves = _whole(moves)
     wrong = (moves < -1) | (moves > 63)
     tokens = _TOKEN_OF_SQUARE[np.where(wrong, -1, moves)]
     wrong |= (tokens == 0) & (moves != -1)
     if wrong.any():
         raise CourseError(
-            f"{int(moves[wrong][0])} is no playable square: a move is 0 to 63 without the centre squares 27, 28, 35 "
-            "and 36 (D4, E4, D5, E5), or -1 for no move."
+            f"{int(moves[wrong][0])} is no playable square: a move is 0 to 63 without the centre squares "
+            "27, 28, 35 and 36 (D4, E4, D5, E5), or -1 for no move."
         )
     return tokens
 
 
-def to_squares(tokens: np.ndarray) -> np.ndarray:
+def to_squares(tokens: np.ndarray | list[int]) -> np.ndarray:
     """Token ids as squares (int8); token 0 becomes -1.
 
     Raises:
         CourseError: where an id is not 0 to 60.
     """
-    tokens = np.asarray(tokens)
+    tokens = _whole(tokens)
     wrong = (tokens < 0) | (tokens >= N_TOKENS)
     if wrong.any():
         raise CourseError(f"{int(tokens[wrong][0])} is no Othello token: ids go from 0 to {N_TOKENS - 1}.")
@@ -86,7 +95,7 @@ def to_squares(tokens: np.ndarray) -> np.ndarray:
 
 
 def legal_tokens(masks: Masks) -> Bool[np.ndarray, "... 61"]:
-    """Masks of legal squares as booleans over the tokens. Token 0 is never true: no game of the data plays it."""
+    """Masks of legal squares as booleans over the tokens; token 0 is never true, for no game plays it."""
     legal = np.zeros((*np.shape(masks), N_TOKENS), dtype=np.bool_)
     legal[..., 1:] = bits(masks)[..., PLAYABLE]
     return legal
@@ -94,13 +103,9 @@ def legal_tokens(masks: Masks) -> Bool[np.ndarray, "... 61"]:
 
 def encode(text: str) -> list[int]:
     """``encode("F5 D6 C3")``: the token ids of a game written as square names."""
-    return [
-        int(token) for token in to_tokens(np.array([square_of(name) for name in text.split()], dtype=np.int8))
-    ]
+    return [int(token) for token in to_tokens([square_of(name) for name in text.split()])]
 
 
 def decode(tokens: np.ndarray | list[int]) -> str:
     """The game a row of token ids stands for, as square names; token 0 is left out."""
-    return " ".join(
-        SQUARES[square] for square in to_squares(np.asarray(tokens, dtype=np.int64)) if square >= 0
-    )
+    return " ".join(SQUARES[square] for square in to_squares(tokens) if square >= 0)
