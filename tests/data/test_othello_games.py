@@ -94,6 +94,14 @@ def test_a_slice_is_the_same_as_in_the_whole(make, size: int) -> None:
     assert len(make(0)) == 0
 
 
+def test_the_games_of_the_shipped_model_stay_what_they_are() -> None:
+    """Another stream would be as random, but the model's card names these games."""
+    first = othello.decode(othello.full_games(1).tokens[0])
+    assert first.startswith("C4 C3 E6 F6 G6 G7 C2 H6 H8 G8 F8 B2 A2 D6 F7 A1 D3 D2 G5 F4 C1 B1 F5 A3 F3 H7")
+    last = othello.decode(othello.full_games(1, seed=1, split="test", start=123_456).tokens[0])
+    assert last.startswith("C4 E3 F3 C5 C6 G3 E2 E1 D3 B7 D6 B5 B4")
+
+
 def test_splits_and_seeds_share_no_game() -> None:
     rows = [
         othello.full_games(4000, seed=seed, split=split).moves

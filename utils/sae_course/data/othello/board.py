@@ -100,7 +100,7 @@ def boards(tokens: np.ndarray) -> Boards:
             raise CourseError(_illegal(game, t, int(squares[game, t]), legal[game], bool(black_next[game])))
         turn = play(mine, theirs, move)
         mine, theirs = np.where(placed, turn.mine, mine), np.where(placed, turn.theirs, theirs)
-        legal = np.where(placed, turn.legal, legal)
+        legal = turn.legal
         black_next ^= placed & ~turn.passed
 
         black_discs[:, t] = np.where(black_next, mine, theirs)

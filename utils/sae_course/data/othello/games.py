@@ -101,8 +101,9 @@ def _gather(n: int, start: int, size: int, part_of: Callable[[int, slice], Games
 
 
 def _luck(seed: int, split: str, block: int) -> UInt32[np.ndarray, "60 game"]:
-    stream = np.random.Generator(np.random.PCG64(stream_seed(f"othello/{split}/{block}", seed)))
-    return stream.integers(1 << 32, size=(MAX_MOVES, BLOCK), dtype=np.uint32)
+    # Raw bits: NumPy promises never to change these, and so the shipped model's games stay the same.
+    raw = np.random.PCG64(stream_seed(f"othello/{split}/{block}", seed)).random_raw(MAX_MOVES * BLOCK // 2)
+    return raw.astype("<u8").view("<u4").reshape(MAX_MOVES, BLOCK)
 
 
 def _empty(n: int) -> Games:
