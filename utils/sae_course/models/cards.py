@@ -1,4 +1,4 @@
-"""A model's card: what it is, how it was trained, what it was measured to do. A JSON file beside its weights."""
+"""A model's card: what it is, how it was trained, what it was measured to do. JSON, beside its weights."""
 
 import json
 from collections.abc import Iterator
@@ -249,7 +249,7 @@ def _curve_line(line: Any) -> tuple[int, float, float | None]:
 
 
 def _fields(value: Any, cls: type, where: str) -> dict[str, Any]:
-    """``value`` as keyword arguments of the dataclass ``cls``: nothing missing, unknown or of another type."""
+    """``value`` as keyword arguments of the dataclass ``cls``: nothing missing, unknown or ill-typed."""
     if not isinstance(value, dict):
         raise CourseError(f'"{where}" should be an object with fields; it is {value!r}.')
     known = {field.name: field for field in fields(cls)}
