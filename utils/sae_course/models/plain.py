@@ -1,7 +1,7 @@
 """The mini models without hooks, for training: TransformerLens' mathematics at twice its speed.
 
-Gemma 2's is `transformers`' own class. The others are here; `to_hooked` gives the weights their TransformerLens
-names, and a test compares the logits.
+Gemma 2's is `transformers`' own class. The others are here; `to_hooked` gives the weights their
+TransformerLens names, and a test compares the logits.
 """
 
 from typing import TYPE_CHECKING
@@ -166,7 +166,7 @@ class GemmaTrainee(nn.Module):
 
 
 def untrained(spec: ModelSpec, seed: int) -> nn.Module:
-    """A fresh trainee; the same seed gives the same weights, and the global random state is left as it was."""
+    """A fresh trainee, the same from the same seed; the global random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return GemmaTrainee(spec) if spec.gemma2 else PlainTransformer(spec)

@@ -85,7 +85,7 @@ def train_probes(
     bias = torch.zeros(n_layers, 1, 192, requires_grad=True)
     mean, std = x.mean(1, keepdim=True), x.std(1, keepdim=True) + 1e-6
     size, stream = 2048, torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam([weight, bias], lr=3e-3)
+    optimizer = torch.optim.Adam([weight, bias], lr=1e-2)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, epochs * (n_tokens // size))
     for _ in range(epochs):
         for rows in torch.randperm(n_tokens, generator=stream)[: n_tokens // size * size].split(size):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sae_lens import HookedSAETransformer
 
 HELD_OUT_ROWS = 1000
-# Read by the 5-gram model: as much text as the transformer was trained on is no better (its card says how much).
+# Read by the 5-gram model.
 NGRAM_TOKENS = 10_000_000
 _AT_ONCE = 50
 
@@ -143,8 +143,8 @@ def indirect_object_cases(tokens: Rows) -> list[Case]:
 def successor_cases(tokens: Rows) -> list[Case]:
     """Numbers counted aloud, days in order, places in a row: the successor against all others of its class.
 
-    A number counts where it follows its predecessor and a comma; a day or an ordinal, where the last one of its
-    class in the row was its predecessor.
+    A number counts where it follows its predecessor and a comma; a day or an ordinal, where the last one of
+    its class in the row was its predecessor.
     """
     comma = WORD_IDS[","]
     classes = [_ids(lexicon.NUMBERS), _ids(lexicon.DAYS), _ids(lexicon.ORDINALS)]
@@ -165,7 +165,7 @@ def successor_cases(tokens: Rows) -> list[Case]:
 
 
 def _task(
-    model: "HookedSAETransformer", tokens: Rows, cases: list[Case], name: str, target: float, what: str
+    model: "HookedSAETransformer", tokens: Rows, cases: list[Case], *, name: str, target: float, what: str
 ) -> Behaviour:
     return Behaviour(
         name=name,
@@ -183,9 +183,9 @@ def _pronouns(model: "HookedSAETransformer", tokens: Rows) -> Behaviour:
         model,
         tokens,
         pronoun_cases(tokens),
-        "pronoun agreement",
-        95.0,
-        "he, his, him or she, her where the story has it: the right gender is more probable than the wrong one",
+        name="pronoun agreement",
+        target=95.0,
+        what="where the story has he, his, him, she or her, the right gender beats the wrong one",
     )
 
 
@@ -203,7 +203,7 @@ def tiny_stories(model: "HookedSAETransformer", share: float = 1.0) -> list[Beha
             target=0.2,
             better=">=",
             unit="nats",
-            what="nats per token by which its loss is below that of an interpolated 5-gram model (Witten-Bell)",
+            what="nats per token below the loss of an interpolated 5-gram model (Witten-Bell)",
             sample=f"the same held-out rows; the 5-gram model read {n_rows * model.cfg.n_ctx:,} tokens",
         ),
         _pronouns(model, tokens),
@@ -220,16 +220,16 @@ def gemma(model: "HookedSAETransformer", share: float = 1.0) -> list[Behaviour]:
             model,
             tokens,
             indirect_object_cases(tokens),
-            "indirect object",
-            90.0,
-            "in “when A and B …, B gave … to”, A is more probable than B",
+            name="indirect object",
+            target=90.0,
+            what="in “when A and B …, B gave … to”, A is more probable than B",
         ),
         _task(
             model,
             tokens,
             successor_cases(tokens),
-            "successors",
-            90.0,
-            "the next number, day or ordinal of a sequence is the most probable of its class",
+            name="successors",
+            target=90.0,
+            what="the next number, day or ordinal of a sequence is the most probable of its class",
         ),
     ]
