@@ -27,7 +27,7 @@ def split(text: str) -> tuple[str, str]:
 def text_rows(
     text: str, tokenizer: "PreTrainedTokenizerFast", n_ctx: int
 ) -> tuple[UInt16[np.ndarray, "train n_ctx"], UInt16[np.ndarray, "held_out n_ctx"]]:
-    """The two parts of ``text``, as rows of BOS and ``n_ctx - 1`` consecutive tokens; what is over is dropped.
+    """The two parts of ``text``, as rows of BOS and ``n_ctx - 1`` consecutive tokens; the rest is dropped.
 
     Raises:
         CourseError: when the text has too few tokens for `FEWEST_TRAIN` and `FEWEST_HELD_OUT` rows.
@@ -38,8 +38,8 @@ def text_rows(
         needed = max(FEWEST_TRAIN * room / (1 - HELD_OUT), FEWEST_HELD_OUT * room / HELD_OUT)
         raise CourseError(
             f"The text is too short: it has {len(train) + len(held_out):,} tokens, and a model that reads "
-            f"{n_ctx} at once needs about {np.ceil(needed / 100) * 100:,.0f} ({FEWEST_TRAIN} rows to train on "
-            f"and {FEWEST_HELD_OUT} held out). Give a longer text."
+            f"{n_ctx} at once needs about {np.ceil(needed / 100) * 100:,.0f} ({FEWEST_TRAIN} rows to train "
+            f"on and {FEWEST_HELD_OUT} held out). Give a longer text."
         )
     return _rows(train, room), _rows(held_out, room)
 
