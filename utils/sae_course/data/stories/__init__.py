@@ -1,1 +1,1 @@
-"""Short stories from a grammar, with the truth of every token."""
+"""Children's stories from a grammar, with the truth of every token."""

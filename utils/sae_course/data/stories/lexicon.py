@@ -20,7 +20,7 @@ MALE_NAMES = _w(
     "John Tom Ben Sam Max Leo Tim Jack Peter David Paul Adam Noah Oscar Simon Henry Felix Hugo Omar Ravi Kenji"
     " Anton Oliver Daniel Lucas Theo"
 )
-NAME_GENDER: dict[str, str] = {n: "female" for n in FEMALE_NAMES} | {n: "male" for n in MALE_NAMES}
+NAME_GENDER: dict[str, str] = dict.fromkeys(FEMALE_NAMES, "female") | dict.fromkeys(MALE_NAMES, "male")
 PET_NAMES = _w("Rex Coco Pip Toto Nibbles Pepper Ziggy Momo Waffles Buddy Pickles Mimi Dodo Tiki Bobo Fifi")
 """Names of pets; their pronoun is "it"."""
 
@@ -45,8 +45,8 @@ PEOPLE_GENDER: dict[str, str] = {
 }
 """People by a noun of one gender. ``HELPERS`` have none: the stories never use a pronoun for them."""
 HELPERS = _w("farmer baker teacher doctor gardener sailor driver")
-PEOPLE_PLURALS = _w("girls boys children people friends")
-OTHER_PEOPLE = _w("child friend neighbour helper winner owner")
+PEOPLE_PLURALS = _w("children people friends")
+OTHER_PEOPLE = _w("friend")
 
 # --- animals, foods, things: parent -> group -> children ----------------------------------------------
 ANIMALS: dict[str, tuple[str, ...]] = {
@@ -68,9 +68,9 @@ ANIMAL_PARENTS: dict[str, str] = {
 FOODS: dict[str, tuple[str, ...]] = {
     "fruit": _w("apple pear plum banana cherry peach orange strawberry grape lemon"),
     "vegetables": _w("carrot potato onion tomato bean cabbage pumpkin mushroom"),
-    "sweets": _w("cookie candy chocolate lollipop"),
+    "sweets": _w("cookie lollipop"),
     "baked": _w("cake pie muffin pancake bun loaf"),
-    "meals": _w("soup bread cheese rice egg sandwich pizza porridge"),
+    "meals": _w("soup bread cheese rice egg sandwich porridge"),
     "ingredients": _w("flour sugar butter honey salt cream"),
 }
 FOOD_PARENTS: dict[str, str] = {
@@ -81,10 +81,10 @@ FOOD_PARENTS: dict[str, str] = {
     "meals": "food",
     "ingredients": "food",
 }
-MASS_FOODS = _w(
-    "soup bread cheese rice porridge flour sugar butter honey salt cream candy chocolate fruit food"
-)
+MASS_FOODS = _w("soup bread cheese rice porridge flour sugar butter honey salt cream fruit food")
 """Foods without an article or a plural in these stories ("some bread")."""
+MASS_MEALS = _w("bread cheese rice porridge soup")
+NOISES = _w("bang tap squeak boom pop crunch buzz")
 DRINKS = _w("milk juice water tea lemonade cocoa")
 
 TOYS: dict[str, tuple[str, ...]] = {
@@ -97,7 +97,7 @@ TREASURES = _w("coin ring crown key shell stone necklace feather pearl")
 TOOLS = _w("hammer brush rope ladder bucket spade lamp broom")
 FLOWERS = _w("tulip daisy sunflower poppy violet")
 FURNITURE = _w("bed chair table shelf sofa cupboard rug drawer")
-CONTAINERS = _w("box basket bag jar bowl pot pocket chest cup spoon plate")
+CONTAINERS = _w("box basket bag jar bowl pot chest cup spoon plate")
 VEHICLES = _w("bus train boat bike")
 BODY = _w("hand foot head nose tail ear eye wing paw knee leg arm face heart hair")
 
@@ -110,12 +110,12 @@ PLACES: dict[str, tuple[str, ...]] = {
 NATURE = _w("tree flower leaf grass bush nest hole mud sand puddle path rock bridge gate fence branch")
 SKY = _w("sun moon star sky cloud rainbow")
 OTHER_NOUNS = _w(
-    "animal pet bird bug vegetable treat toy drink colour name song story letter word game race picnic party gift"
-    " surprise secret map clue treasure prize birthday trip home door window wall floor roof corner picture ribbon"
-    " blanket pillow candle card flag sign note voice noise smell idea dream wish mistake mess promise rule turn"
-    " line list number day night morning afternoon evening week year minute hour time way thing side top bottom"
-    " middle piece part place room town world lunch dinner breakfast recipe notice oven glue wheel string button"
-    " tear nap bath hug smile step reward club summer winter spring autumn clothes fruit food reason luck fun"
+    "animal pet bird bug treat toy drink colour name song story letter game race picnic party gift"
+    " surprise secret map treasure prize birthday home door window wall floor roof picture ribbon"
+    " blanket candle card sign noise idea dream mistake mess rule turn"
+    " line day night morning afternoon evening minute time way thing side"
+    " piece place room town world lunch dinner breakfast recipe notice oven glue string button"
+    " tear bath bite sound message ground front truth spot paint mouth log snowman bench sale smile summer winter spring autumn clothes fruit food fun"
 )
 
 IRREGULAR_PLURALS: dict[str, str] = {
@@ -147,6 +147,7 @@ IRREGULAR_PLURALS: dict[str, str] = {
     "bush": "bushes",
     "branch": "branches",
     "child": "children",
+    "tooth": "teeth",
     "story": "stories",
     "party": "parties",
     "library": "libraries",
@@ -169,14 +170,10 @@ THING_PLURALS = tuple(
         *TREASURES,
         *FLOWERS,
         *_w(
-            "box basket bag jar cup spoon bowl plate candle chair shelf foot hand eye ear wing paw leg tree flower"
+            "cup spoon candle chair foot hand eye ear arm tree flower leaf cloud star animal toy friend apple"
         ),
-        *_w(
-            "leaf rock cloud star animal pet bird bug vegetable toy drink colour name song story letter word game"
-        ),
-        *_w(
-            "gift clue minute hour day week year friend step apple side line picture window tear dream branch"
-        ),
+        *_w("line step window minute button card string ribbon piece puddle rule noise bath word helper"),
+        *_w("thing tooth vegetable year bird day bag story"),
     )
 )
 
@@ -184,10 +181,10 @@ THING_PLURALS = tuple(
 COLOURS = _w("red blue green yellow purple pink brown black white grey golden silver")
 SIZES = _w("big small little tiny huge tall short long large")
 QUALITIES = _w(
-    "soft round shiny old new pretty fluffy wooden broken warm cold hot lovely special strange empty full"
-    " heavy wet dry dirty clean muddy dark bright loud quiet fresh sweet sour hungry thirsty lost safe ready"
-    " fast slow strong hurt asleep awake deep good bad nice best better favourite same different beautiful fair"
-    " tasty easy hard wrong right whole free late early next funny sore closed young wide"
+    "soft round shiny old new pretty fluffy wooden warm cold hot lovely special strange empty full"
+    " wet dry dirty clean bright loud fresh sweet hungry thirsty lost"
+    " fast strong hurt asleep deep good bad nice best better favourite same beautiful"
+    " hard wrong right free awful terrible sure fat missing upside biggest funniest nicest true own late early next funny young"
 )
 TRAITS = _w("kind brave clever gentle curious friendly helpful careful polite patient silly merry")
 FEELINGS: dict[str, tuple[str, ...]] = {
@@ -198,7 +195,7 @@ FEELINGS: dict[str, tuple[str, ...]] = {
     "neutral": _w("surprised sleepy shy"),
 }
 WEATHER = _w("sunny rainy windy snowy cloudy stormy foggy")
-WEATHER_NOUNS = _w("rain snow wind storm fog thunder weather")
+WEATHER_NOUNS = _w("rain snow wind weather")
 
 # --- numbers and order --------------------------------------------------------------------------------
 NUMBERS = _w(
@@ -210,44 +207,44 @@ DAYS = _w("monday tuesday wednesday thursday friday saturday sunday")
 
 # --- verbs: base -> (past, -ing); "" for a form the stories do not use --------------------------------
 _VERB_TABLE = """
-be was being / have had having / go went going / come came coming / do did doing / make made making
-give gave giving / show showed - / hand handed - / bring brought bringing / pass passed - / lend lent -
-take took taking / get got getting / find found - / lose lost - / keep kept - / hold held holding
-put put - / carry carried carrying / pull pulled pulling / push pushed - / throw threw - / catch caught -
-share shared sharing / use used - / open opened - / - closed - / fix fixed - / mend mended - / - broke -
-build built building / bake baked baking / cook cooked - / mix mixed - / stir stirred - / add added -
-pour poured - / cut cut - / wash washed - / dry dried - / wait waited waiting / serve - - / eat ate eating
-- tasted - / - drank - / want wanted - / need needed - / like liked - / love loved - / hate hated - / hope hoped -
-wish wished - / know knew - / think thought - / forget forgot - / remember remembered - / learn learned -
-see saw - / look looked looking / watch watched watching / hear heard - / listen listened - / feel felt -
-- smelled - / say said - / ask asked - / tell told - / - shouted - / - whispered - / - replied -
-- answered - / - cried crying / call called calling / sing sang singing / read read reading
-write wrote writing / draw drew drawing / count counted counting / play played playing / run ran running
-walk walked walking / jump jumped jumping / dance danced dancing / climb climbed - / ride rode -
-swim swam - / fly flew flying / hide hid hiding / sit sat sitting / stand stood - / sleep slept sleeping
-- fell - / rest rested - / stop stopped - / start started - / try tried - / help helped - / follow followed -
-meet met - / visit visited - / stay stayed - / leave left - / live lived - / - hugged - / - smiled -
-- laughed - / - nodded - / thank thanked - / - clapped - / - waved - / - pointed - / - barked - / - purred -
-- rained raining / - snowed snowing / blow blew - / shine shone shining / - seemed - / grow grew -
-plant planted - / win won - / teach taught - / worry worried - / guess guessed - / dig dug -
-- happened - / - turned - / return returned - / - named - / let - - / become became - / - searched -
-- dreamed - / - promised - / - knocked - / - yawned - / - shivered - / - hurried - / - rolled -
-- dropped - / - decorated - / - wrapped - / - painted - / - tied - / - filled - / - covered - / fit fitted -
+be was - / have had - / go went going / come came - / do did - / make made - / give gave - / - showed -
+hand handed - / bring brought - / - passed - / - lent - / take took - / get got - / find found -
+- lost - / keep - - / hold held - / put put - / - carried - / pull pulled - / - threw -
+share shared - / - opened - / - fixed - / - mended - / - broke - / - - snowing / - - raining / - - building / bake baked -
+cook - - / mix mixed - / stir stirred - / add added - / cut cut - / wash washed - / dry dried -
+wait waited waiting / serve - - / eat ate eating / - tasted - / want wanted - / need needed -
+like liked - / love loved - / hope - - / - knew - / - thought thinking / forget forgot -
+remember remembered - / learn - - / see saw - / look looked looking / - heard - / - listened -
+- felt - / - smelled - / say said - / ask asked asking / tell told - / shout shouted - / - whispered -
+- replied - / answer answered - / cry cried - / call called - / sing sang singing / read read reading
+write wrote - / draw drew drawing / count counted counting / play played playing / run ran running
+walk walked - / jump jumped jumping / dance danced dancing / climb - - / ride - - / swim swam -
+- flew - / - hid - / sit sat sitting / - stood - / sleep slept sleeping / - fell - / rest rested -
+- stopped - / - started - / help - - / - followed - / meet met - / - visited - / stay stayed -
+leave left - / - lived - / - hugged - / - smiled - / laugh laughed laughing / - nodded -
+thank thanked - / - clapped - / - blew - / - seemed - / - planted - / win won - / worry worried -
+- dug - / - turned - / - named - / let - - / become - - / - dreamed dreaming / - knocked -
+- hurried - / - rolled - / - dropped - / - painted - / - filled - / move - - / believe - - / miss - -
+close - - / - bought - / wear wore - / - traded - / - woke - / - owned - / - began - / - picked -
+- stepped -
 """
 
 
 def _verbs(table: str) -> dict[str, tuple[str, str, str]]:
     rows = [entry.split() for line in table.strip().splitlines() for entry in line.split(" / ")]
-    return {(b if b != "-" else p): tuple("" if f == "-" else f for f in (b, p, i)) for b, p, i in rows}
+    forms = [tuple("" if form == "-" else form for form in row) for row in rows]
+    return {next(filter(None, (b, p, i))): (b, p, i) for b, p, i in forms}
 
 
 VERBS: dict[str, tuple[str, str, str]] = _verbs(_VERB_TABLE)
-"""Base form (or the past, where the base is not used) -> (base, past, -ing)."""
+"""Base form (or the first form that is used) -> (base, past, -ing)."""
 GIVING = _w("gave showed handed brought passed lent")
 """Past tenses that take an indirect object ("gave a ball to Mary")."""
 SPEAKING = _w("said asked shouted whispered replied answered cried")
-BE = _w("is are am was were be been")
-MODALS = _w("can could will would must should do did does have has had")
+BE = _w("is are am was were be")
+THIRD_PERSON = _w("needs brings likes rains means")
+PARTICIPLES = _w("seen gone")
+MODALS = _w("can could will do did have has had")
 
 # --- small words --------------------------------------------------------------------------------------
 PUNCTUATION = _w('. , ! ? " :')
@@ -261,25 +258,24 @@ SUBJECT_PRONOUNS: dict[str, str] = {
     "i": "self",
     "you": "other",
 }
-OBJECT_PRONOUNS = _w("him her it them us me you")
-POSSESSIVES = _w("his her its their our my your")
-REFLEXIVES = _w("himself herself itself themselves")
-INDEFINITES = _w("everyone everything something nothing someone nobody anything")
-DEMONSTRATIVES = _w("this that these those")
-QUANTIFIERS = _w("all both each every many more most much some any no another other last few lots enough")
+OBJECT_PRONOUNS = _w("him her it them us you")
+POSSESSIVES = _w("mine his her its their our my your")
+INDEFINITES = _w("anyone everyone everything something nothing")
+DEMONSTRATIVES = _w("this that")
+QUANTIFIERS = _w("all both every many more most some any no other last enough")
 CONJUNCTIONS = _w("and but or so because when while before after until if then than as")
 PREPOSITIONS = _w(
-    "to in on at of for with from by into under behind near over up down out off about around across through"
-    " inside outside between next along away without onto"
+    "to in on at of for with from by into under behind near over up down out about around through past"
+    " inside outside next along away onto"
 )
-NEGATION = _w("not no never nobody nothing")
-QUESTION_WORDS = _w("what where who why how which")
+NEGATION = _w("not no never nothing")
+QUESTION_WORDS = _w("what where who how")
 ADVERBS = _w(
-    "again also always back quickly slowly softly loudly quietly carefully gently happily sadly together too"
-    " very really only just even still now soon suddenly once there here today tomorrow outside inside everywhere"
-    " far away home later yes please hello goodbye perhaps almost high well far alone ever"
+    "again always often yet least anywhere back slowly softly loudly quietly carefully gently happily together too"
+    " very only even still now soon suddenly once there here tomorrow outside inside everywhere"
+    " away home yes please hello goodbye almost high well alone ever"
 )
-OTHER_WORDS = _w("dear notice ready end upon day time ago long else named o la hey hooray oh")
+OTHER_WORDS = _w("dear notice end upon day time ago long named la hey oh")
 
-AMBIGUOUS = _w("her that so lost closed hurt home outside inside no back right well")
+AMBIGUOUS = _w("past her that so lost hurt home outside inside no back right well")
 """Words that belong to more than one class, whatever one does."""

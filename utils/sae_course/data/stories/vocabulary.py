@@ -1,5 +1,9 @@
 """The closed vocabulary of the stories: token id <-> word, text -> ids, ids -> readable text."""
 
+import re
+from collections.abc import Iterable
+
+from ...runtime.errors import CourseError
 from . import lexicon as lex
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
@@ -25,14 +29,32 @@ def _all_words() -> tuple[str, ...]:
         lex.SUBJECT_PRONOUNS,
         lex.OBJECT_PRONOUNS,
         lex.POSSESSIVES,
-        lex.REFLEXIVES,
     )
-    add(lex.CONJUNCTIONS, lex.PREPOSITIONS, lex.BE, lex.MODALS, lex.NEGATION, lex.DEMONSTRATIVES)
+    add(
+        lex.CONJUNCTIONS,
+        lex.PREPOSITIONS,
+        lex.BE,
+        lex.MODALS,
+        lex.THIRD_PERSON,
+        lex.PARTICIPLES,
+        lex.NEGATION,
+        lex.DEMONSTRATIVES,
+    )
     add(lex.INDEFINITES, lex.QUANTIFIERS, lex.QUESTION_WORDS, lex.ADVERBS, lex.OTHER_WORDS)
     add(lex.NAME_GENDER, lex.PET_NAMES, lex.FAMILY_GENDER, lex.PEOPLE_GENDER, lex.HELPERS)
     add(lex.PEOPLE_PLURALS, lex.OTHER_PEOPLE)
     add(lex.ANIMALS, tuple(lex.plural(a) for group in lex.ANIMALS.values() for a in group))
-    add(lex.FOODS, lex.FOOD_PLURALS, lex.DRINKS, lex.TOYS, lex.CLOTHES, lex.TREASURES, lex.TOOLS, lex.FLOWERS)
+    add(
+        lex.FOODS,
+        lex.FOOD_PLURALS,
+        lex.NOISES,
+        lex.DRINKS,
+        lex.TOYS,
+        lex.CLOTHES,
+        lex.TREASURES,
+        lex.TOOLS,
+        lex.FLOWERS,
+    )
     add(
         lex.FURNITURE,
         lex.CONTAINERS,
@@ -52,3 +74,55 @@ def _all_words() -> tuple[str, ...]:
 
 WORDS: tuple[str, ...] = _all_words()
 WORD_IDS: dict[str, int] = {word: index for index, word in enumerate(WORDS)}
+
+
+def encode(text: str) -> list[int]:
+    """Token ids of a text in any spelling; no ``<bos>`` is added, unknown words are ``<unk>``."""
+    return [WORD_IDS.get(word, UNK) for word in split_words(text)]
+
+
+def split_words(text: str) -> list[str]:
+    """Words and punctuation, lower-case except names."""
+    return [_SPELLING.get(word.lower(), word.lower()) for word in _WORD.findall(text)]
+
+
+_WORD = re.compile(r"<[a-z]+>|[^\W_]+|[^\w\s]|_")
+_SPELLING = {word.lower(): word for word in WORDS if word != word.lower()}
+_NO_SPACE_BEFORE = frozenset(".,!?:")
+
+
+def decode(ids: Iterable[int]) -> str:
+    """Readable text: capitals where a sentence starts, punctuation and quotes attached.
+
+    Raises:
+        CourseError: for an id outside the vocabulary.
+    """
+    pieces: list[str] = []
+    inside = False  # a quote
+    capital, space = True, False
+    for token in ids:
+        if not 0 <= token < len(WORDS):
+            raise CourseError(
+                f"Token {token} is not in the stories' vocabulary: its ids go from 0 to {len(WORDS) - 1}."
+            )
+        word = WORDS[token]
+        if word in SPECIALS:
+            pieces.append((" " if space else "") + word)
+            inside, capital, space = False, True, True
+        elif word == '"':
+            pieces.append('"' if inside or not space else ' "')
+            capital, space = (capital, True) if inside else (True, False)
+            inside = not inside
+        elif word in _NO_SPACE_BEFORE:
+            pieces.append(word)
+            capital, space = word in ".!?", True
+        else:
+            if (
+                word == "i"
+                or word in lex.DAYS
+                or (capital and not (pieces and pieces[-1] == '"' and not inside and word in lex.SPEAKING))
+            ):
+                word = word[0].upper() + word[1:]
+            pieces.append((" " if space else "") + word)
+            capital, space = False, True
+    return "".join(pieces)
