@@ -69,7 +69,7 @@ ARCS = {
         """,
         """
         - one day , {A!} saw a new {Bkid} [on the bench|under a tree|near the gate|behind the fence] . / {=B} the {Bkid}
-          looked [shy|lonely|{feel_bad}] .
+          looked [shy|lonely|sad|nervous] .
         ? {A!} [felt shy too|was nervous] [and thought for a minute|] .
         - {A!} [walked|went] [over|to the {Bkid}] and smiled . / <A: hello ! my name is {A-} . what is your name ?>
         - [<B= softly: i am {B-} .>|<B= softly: i am {B-} . i am new here .>]

@@ -41,6 +41,7 @@ ARCS: dict[str, Arc] = {
     for module in (arcs_play, arcs_animals, arcs_home, arcs_out)
     for name, texts in module.ARCS.items()
 }
+NEW_FRIEND = ARCS["new friend"]
 _ARC_LIST = tuple(ARCS.values())
 _THREADS = tuple(
     (compile_template(setup), compile_template(payoff)) for setup, payoff in scenes.THREADS.values()
@@ -64,10 +65,10 @@ def tell_story(rng: random.Random) -> list[Sentence]:
         tale.tell(scenes.TRAIT)
     for setup, _ in threads:
         tale.tell(setup)
-    if arc is not ARCS["new friend"]:
+    if arc is not NEW_FRIEND:
         tale.tell(scenes.FRIEND)
     gift = chance()
-    if gift < 0.13:
+    if gift < 0.13 and arc is not NEW_FRIEND:
         tale.tell(scenes.GIFT)
     for beat in arc.opening:
         tale.tell(beat)
@@ -80,6 +81,8 @@ def tell_story(rng: random.Random) -> list[Sentence]:
     for _, payoff in threads:
         if len(tale.sentences) < 22 and chance() < 0.75:
             tale.tell(payoff)
+    if "song6" in tale.values:
+        tale.tell(scenes.SECRET)
     if gift > 0.66 and len(tale.sentences) < 20:
         tale.tell(scenes.GIFT)
     tale.tell(arc.ending[-1])

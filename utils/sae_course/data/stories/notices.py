@@ -14,7 +14,7 @@ NOTICE = [
     compile_template(text)
     for text in (
         """notice : [lost|found] near the {outdoor} , a {size} {colour} {pet} with [a white tail|black ears|{n} brown feet|a {colour2} nose] .
-        / [please look in the {indoor} and under the {furniture} . /|] call {D-} at the {helper} house .
+        / [please look in the {indoor} and under the {furniture} . /|] call {D-} at the {indoor2} .
         / [it likes {food+} and {drink} .|do not run after it .|the name is {Pet} .]
         [/ the prize is {m} {treat+} .|]""",
         """notice : [lost|found] on {day} , [{m} {small+} and|] a {colour} {toy} . / please bring it to {D-} in the {indoor} before {day2} .

@@ -4,7 +4,7 @@ from .templates import compile_template
 
 BEGIN = compile_template(
     """[[once upon a time ,|long ago ,|once ,] there was a [little|{trait}|{trait} little|young] {Akid} named {A!}
-    |[one morning , {A!} woke up [early|late|with a {feel_good} smile]|one {daytime} , {A!} [looked out of the window|was alone at home]] . / {A} was a {trait} [little|] {Akid}
+    |[one morning , {A!} woke up [early|late|with a [happy|proud|big|sleepy] smile]|one {daytime} , {A!} [looked out of the window|was alone at home]] . / {A} was a {trait} [little|] {Akid}
     |{A!} was a {trait} [little|young|] {Akid}
     |there was a {Akid} named {A!}
     |{A!} lived in a [{size} |]{colour4} house [near the {outdoor4}|near a {place4}]]
@@ -36,6 +36,12 @@ FRIEND = compile_template(
     |{A-} and {A.his} {rel} {B-} {=plural} were both {ftrait} and had their own secret song : " {song6} . "]"""
 )
 
+SECRET = compile_template(
+    """[then {AB!} sang the secret song : " {song6} . "
+    |<B: {song6} !> / [{A!} laughed because it {=thing} was the secret song|{A!} remembered the secret song] .]"""
+)
+"""For friends with a secret song: it comes back."""
+
 GIFT = compile_template(
     """[[when|after] {AB!} [went|came|walked] to the {~meeting} , {S!} {~giving} a {~gift} to {R-} .
     |[when|after] {AB!} had [lunch|dinner|a picnic] near the {~meeting} , {S!} {~giving} a {~gift} to {R-} .
@@ -49,7 +55,7 @@ GIFT = compile_template(
 THREADS = {
     "favourite fruit": (
         "{A} loved [all fruit|fruit] , and {fruit4+} most of all .",
-        """[for {meal} , {M!} gave a {fruit4} to {A-} because {=thing} the {fruit4} was {A.his} favourite fruit .
+        """[at home , {M!} gave a {fruit4} to {A-} because {=thing} the {fruit4} was {A.his} favourite fruit .
         |{M!} had a surprise : {n4} {fruit4+} , the favourite fruit of {A-} !
         |then {AB!} ate some fruit : a {fruit5} for {B-} and a {fruit4} for {A-} .]""",
     ),
