@@ -24,6 +24,7 @@ from .templates import Parts, compile_beats, compile_template
 NAMES = {"female": FEMALE_NAMES, "male": MALE_NAMES}
 OTHER = {"female": "male", "male": "female"}
 KID = {"female": "girl", "male": "boy"}
+MAX_TOKENS = 230
 ELDERS = ("grandma", "grandpa", "aunt", "uncle")
 
 
@@ -49,8 +50,14 @@ _THREADS = tuple(
 
 
 def tell_story(rng: random.Random) -> list[Sentence]:
-    """The sentences of one story."""
-    tale = Tale(rng)
+    """The sentences of one story, of ``MAX_TOKENS`` at most: a longer one is dropped and another told."""
+    while True:
+        sentences = _tell(Tale(rng))
+        if sum(sentence.words.count(" ") + 1 for sentence in sentences) <= MAX_TOKENS:
+            return sentences
+
+
+def _tell(tale: Tale) -> list[Sentence]:
     chance = tale.random
     arc = tale.pick(_ARC_LIST)
     _cast(tale, arc)
@@ -61,7 +68,7 @@ def tell_story(rng: random.Random) -> list[Sentence]:
         threads = []
 
     tale.tell(scenes.BEGIN)
-    if chance() < 0.25:
+    if chance() < 0.2:
         tale.tell(scenes.TRAIT)
     for setup, _ in threads:
         tale.tell(setup)
@@ -79,11 +86,11 @@ def tell_story(rng: random.Random) -> list[Sentence]:
     for beat in arc.ending[:-1]:
         tale.tell(beat)
     for _, payoff in threads:
-        if len(tale.sentences) < 22 and chance() < 0.75:
+        if len(tale.sentences) < 20 and chance() < 0.75:
             tale.tell(payoff)
     if "song6" in tale.values:
         tale.tell(scenes.SECRET)
-    if gift > 0.66 and len(tale.sentences) < 20:
+    if gift > 0.62 and len(tale.sentences) < 20:
         tale.tell(scenes.GIFT)
     tale.tell(arc.ending[-1])
     return tale.sentences
