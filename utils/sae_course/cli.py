@@ -13,6 +13,8 @@ _COMMANDS = {
     "doctor": ("doctor.commands", "doctor"),
     "run": ("notebooks.commands", "run"),
     "progress": ("checks.commands", "progress"),
+    "models": ("models.commands", "models"),
+    "train-model": ("models.commands", "train_model"),
     "build": ("notebooks.commands", "build"),
     "bench": ("notebooks.bench", "bench"),
 }

@@ -2,12 +2,16 @@
 
 from html import escape
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from .cards import Behaviour, Card, Cards, amount
+
+if TYPE_CHECKING:
+    from .figures import Compared
 
 WIDTH = 110  # of a table that goes to a file
 
@@ -72,13 +76,24 @@ def _list_row(card: Card) -> tuple[str, ...]:
         f"{card.parameters / 1e6:.2f} M",
         f"{card.training.tokens / 1e6:.1f} M",
         f"{card.held_out_loss:.3f}",
-        "\n".join(f"{_mark(behaviour)} {behaviour}" for behaviour in card.behaviours),
+        "\n".join(f"{_mark(one)} {one}" for one in card.behaviours if one.value != card.held_out_loss),
         size(card.weights_bytes),
     )
 
 
 LIST_HEAD = ("model", "stands in for", "architecture", "params", "tokens", "loss", "measured", "size")
-NUMBERS = ("params", "tokens", "loss", "size", "value", "target", "control")
+NUMBERS = (
+    "params",
+    "tokens",
+    "loss",
+    "size",
+    "value",
+    "target",
+    "control",
+    "card",
+    "measured again",
+    "may differ by",
+)
 CARD_HEAD = ("", "measured", "value", "target", "control", "what it is", "on")
 
 
@@ -108,6 +123,18 @@ def one_card(card: Card) -> Table:
             measured.add_row(*(Text(cell) for cell in row))
         whole.add_row(measured)
     return whole
+
+
+def compared(rows: "list[Compared]") -> Table:
+    """A card's figures beside the same measured again."""
+    table = Table(box=None, pad_edge=False)
+    _columns(table, ("", "figure", "card", "measured again", "may differ by"))
+    for row in rows:
+        unit = row.behaviour.unit
+        name = f"{row.name} (random-weights twin)" if row.control else row.name
+        cells = (amount(value, unit) for value in (row.card, row.again, row.behaviour.tolerance))
+        table.add_row(*(Text(cell) for cell in ("✔" if row.same else "✘", name, *cells)))
+    return table
 
 
 def _behaviour_row(one: Behaviour) -> tuple[str, ...]:

@@ -52,11 +52,11 @@ class Behaviour:
         return TOLERANCE[self.unit]
 
     def __str__(self) -> str:
-        """``pronouns 97.2 % (target ≥ 95.0 %)``."""
+        """``pronouns 97.2 % (target ≥ 95)``."""
         text = f"{self.name} {amount(self.value, self.unit)}"
         if self.target is None:
             return text
-        return f"{text} (target {'≥' if self.better == '>=' else '≤'} {amount(self.target, self.unit)})"
+        return f"{text} (target {'≥' if self.better == '>=' else '≤'} {self.target:g})"
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def convert(spec: ModelSpec, state: Mapping[str, Tensor], tokens: Int[Tensor, "b
     if broken:
         raise CourseError(
             f"The weights of {spec.name} are not finite ({broken[0]}, {len(broken)} tensors in all): the "
-            "training diverged, and nothing is written. Delete its checkpoint and train with a lower learning rate."
+            "training diverged, and nothing is written. Delete its checkpoint and lower the learning rate."
         )
     exact = _logits(spec, state, tokens)
     costs: dict[Half, float] = {}
@@ -55,7 +55,7 @@ def convert(spec: ModelSpec, state: Mapping[str, Tensor], tokens: Int[Tensor, "b
             float("inf") if overflown else (_logits(spec, rounded, tokens) - exact).abs().max().item()
         )
     best: Half = min(costs, key=lambda name: costs[name])
-    named = _gemma(state) if spec.gemma2 else to_hooked(dict(state), spec)
+    named = file_names(spec, state)
     halved = {name: value.to(HALVES[best]).contiguous() for name, value in named.items()}
     return Weights(halved, best, costs)
 
@@ -69,8 +69,13 @@ def _logits(
         return model(tokens)
 
 
-def _gemma(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`transformers`' names; the unembedding, where it is the embedding itself, is not stored twice."""
+def file_names(spec: ModelSpec, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A trainee's state under the names of a weight file: TransformerLens', for Gemma 2 `transformers`'.
+
+    An unembedding that is the embedding itself is not there twice.
+    """
+    if not spec.gemma2:
+        return to_hooked(dict(state), spec)
     named = {name.removeprefix("gemma."): value for name, value in state.items()}
     if torch.equal(named["lm_head.weight"], named["model.embed_tokens.weight"]):
         del named["lm_head.weight"]

@@ -49,7 +49,8 @@ def optimizers(model: nn.Module, spec: TrainingSpec) -> list[torch.optim.Optimiz
             f"Training a mini model needs torch 2.9 or later (it has Muon); this is {torch.__version__}. "
             "Everything else in the course works with it."
         )
-    inner, outer = [], []
+    inner: list[nn.Parameter] = []
+    outer: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         edge = any(part in name for part in ("embed", "positions", "lm_head"))
         (inner if parameter.ndim == 2 and not edge else outer).append(parameter)
@@ -79,7 +80,8 @@ def train(
         batches: what to read at each step.
         folder: where the checkpoint is; one of another spec in it is refused.
         held_out: sequences for the curve's second line; their first batch is used.
-        on_progress: called after each step, with a line of the curve where one was written.
+        on_progress: called after each step, with a line of the curve where one was written. When it raises
+            KeyboardInterrupt, a checkpoint is saved first.
         checkpoint_every: seconds between checkpoints.
         report_every: steps between lines of the curve; every tenth has the held-out loss.
 
@@ -119,7 +121,11 @@ def train(
             )
             curve.append(line)
             running = []
-        on_progress(step, line)
+        try:
+            on_progress(step, line)
+        except KeyboardInterrupt:
+            save_checkpoint()
+            raise
         if time.monotonic() - saved > checkpoint_every:
             save_checkpoint()
             saved = time.monotonic()
