@@ -2,14 +2,14 @@
 
 The language keeps to rules that make its truth computable from the tokens alone:
 
-1. A sentence ends with . ! or ?; one plain quotation mark opens and closes, and every quote closes in its story.
+1. A sentence ends with . ! or ?; one plain quotation mark opens and closes; every quote closes in its story.
 2. A word is of one class where English allows it (``lexicon.AMBIGUOUS`` lists the rest).
 3. A clause's subject is a name, a pronoun or a definite noun phrase, and stands first in its clause: after a
    sentence mark, an opening quote, a comma or a conjunction. "and NAME" without a comma joins names.
 4. Lists of objects are indefinite or bare.
 5. He and she mean the latest subject of that gender; where that could be misread, the name stands.
-6. The problem starts with "one day", "but one day" or "suddenly", once per story; the ending with "in the end",
-   "at last" or "from that day on". A story is followed by ``<eos>``.
+6. The problem starts with "one day", "but one day" or "suddenly", once per story; the ending with
+   "in the end", "at last" or "from that day on". A story is followed by ``<eos>``.
 7. A notice says with its first words that it is one (``notices``).
 """
 
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from . import arcs_animals, arcs_home, arcs_out, arcs_play, scenes
 from .lexicon import FAMILY_GENDER, FEMALE_NAMES, MALE_NAMES, PET_NAMES
-from .tale import Role, Sentence, Tale
+from .tale import PARENT_OF, Role, Sentence, Tale
 from .templates import Parts, compile_beats, compile_template
 
 NAMES = {"female": FEMALE_NAMES, "male": MALE_NAMES}
@@ -92,6 +92,8 @@ def _tell(tale: Tale) -> list[Sentence]:
         tale.tell(scenes.SECRET)
     if gift > 0.62 and len(tale.sentences) < 20:
         tale.tell(scenes.GIFT)
+    if len(tale.sentences) < 19 and chance() < 0.4:
+        tale.tell(scenes.MOOD)
     tale.tell(arc.ending[-1])
     return tale.sentences
 
@@ -125,7 +127,7 @@ def _cast(tale: Tale, arc: Arc) -> None:
     pet, pet_name, animal = tale.get("pet"), pick(PET_NAMES), tale.get(arc.animal)
     cast["P"] = Role(pet_name, "animal", (pet_name, pet_name, f"the {pet}"))
     cast["X"] = Role(
-        f"the {animal}", "animal", (f"the {animal}", f"the {animal}", f"the {tale.parent(arc.animal)}")
+        f"the {animal}", "animal", (f"the {animal}", f"the {animal}", f"the {PARENT_OF[animal]}")
     )
     values.update(
         Akid=KID[gender],

@@ -3,8 +3,10 @@
 from .templates import compile_template
 
 BEGIN = compile_template(
-    """[[once upon a time ,|long ago ,|once ,] there was a [little|{trait}|{trait} little|young] {Akid} named {A!}
-    |[one morning , {A!} woke up [early|late|with a [happy|proud|big|sleepy] smile]|one {daytime} , {A!} [looked out of the window|was alone at home]] . / {A} was a {trait} [little|] {Akid}
+    """[[once upon a time ,|long ago ,|once ,] there was a [little|{trait}|{trait} little|young] {Akid}
+    named {A!}
+    |[one morning , {A!} woke up [early|late|with a [happy|proud|big|sleepy] smile]|one {daytime} , {A!}
+    [looked out of the window|was alone at home]] . / {A} was a {trait} [little|] {Akid}
     |{A!} was a {trait} [little|young|] {Akid}
     |there was a {Akid} named {A!}
     |{A!} lived in a [{size} |]{colour4} house [near the {outdoor4}|near a {place4}]]
@@ -22,9 +24,11 @@ TRAIT = compile_template(
     |{A} could not [swim|cook|ride a bike|read|write] yet , but {he} wanted to learn .
     |{A} wanted to become a {~helper} .
     |{A} had [many|only {n6}] {~toy_s} , but no {~toy} .
-    |it {=thing} was [raining|snowing] , so {A!} was [playing|reading|drawing|building a house of blocks] inside .
+    |it {=thing} was [raining|snowing] , so {A!} was [playing|reading|drawing|building a house of blocks]
+    inside .
     |it {=thing} was a sunny day , and {=plural} the {bird6+} were singing .
-    |{A} was [reading a book|drawing a {~animal}|eating a {~food}|sitting near the {outdoor6}|looking at the {~sky}] and [thinking|dreaming] of {~food_s} .]"""
+    |{A} was [reading a book|drawing a {~animal}|eating a {~food}|sitting near the {outdoor6}|looking at
+    the {~sky}] and [thinking|dreaming] of {~food_s} .]"""
 )
 FRIEND = compile_template(
     """[{A} had a {ftrait} {rel} named {B-} .
@@ -33,19 +37,30 @@ FRIEND = compile_template(
     |{A} had a {rel} , and {=B} the name of the {rel} was {B-} .
     |{A.his} {rel} {B!} lived in the same [house|street] .
     |{A-} and {A.his} {rel} {B-} {=plural} did everything together .
-    |{A-} and {A.his} {rel} {B-} {=plural} were both {ftrait} and had their own secret song : " {song6} . "]"""
+    |{A-} and {A.his} {rel} {B-} {=plural} were both {ftrait} and had their own secret song : " {song6} .
+    "]"""
 )
 
 SECRET = compile_template(
     """[then {AB!} sang the secret song : " {song6} . "
-    |<B: {song6} !> / [{A!} laughed because it {=thing} was the secret song|{A!} remembered the secret song] .]"""
+    |<B: {song6} !> / [{A!} laughed because it {=thing} was the secret song|{A!} remembered the secret
+    song] .]"""
 )
 """For friends with a secret song: it comes back."""
+
+MOOD = compile_template(
+    """[{A!} was [so|very|] {feel_good} .
+    |{AB!} were [both|very|so] {feel_good} .
+    |{A!} felt {feel_good} [again|and a little tired|] .
+    |<A: i am so {feel_good} !>|<B: i am so {feel_good} !>]"""
+)
+"""Near the end, when all is well."""
 
 GIFT = compile_template(
     """[[when|after] {AB!} [went|came|walked] to the {~meeting} , {S!} {~giving} a {~gift} to {R-} .
     |[when|after] {AB!} had [lunch|dinner|a picnic] near the {~meeting} , {S!} {~giving} a {~gift} to {R-} .
-    |when {AB!} [sat|stood|rested|waited] [near|in front of] the {~meeting} , {S!} {~giving} a {~gift} to {R-} .
+    |when {AB!} [sat|stood|rested|waited] [near|in front of] the {~meeting} , {S!} {~giving} a {~gift} to
+    {R-} .
     |then {AB!} went to the {~meeting} , and {S!} {~giving} a {~gift} to {R-} .
     |[while|when] {AB!} played [at|near] the {~meeting} , {S!} {~giving} a {~gift} to {R-} .
     |{AB!} met at the {~meeting} , and {S!} {~giving} a {~gift} to {R-} .]"""
@@ -61,23 +76,30 @@ THREADS = {
     ),
     "favourite animal": (
         "{A} [liked|loved] [[|all ]animals] , and {animal4+} most of all .",
-        """[on the way home , {A!} saw a {animal4} [in a {outdoor5}|near the {outdoor5}|behind a tree] . / <A: look ! my favourite animal !>
+        """[on the way home , {A!} saw a {animal4} [in a {outdoor5}|near the {outdoor5}|behind a tree] . /
+        <A: look ! my favourite animal !>
         |{B!} drew a picture of a {animal4} and gave it to {A-} because {A!} loved {animal4+} .
-        |in the evening , {M!} read a story about a {animal4} . / {=thing} the {animal4} was {A.his} favourite animal .]""",
+        |in the evening , {M!} read a story about a {animal4} . / {=thing} the {animal4} was {A.his}
+        favourite animal .]""",
     ),
     "favourite colour": (
-        "{A.his} favourite colour {=thing} was {colour5} . / [{A} had a {colour5} {coat4} and a {colour5} {coat5} .|{A} wanted everything to be {colour5} .]",
-        """[{M!} bought a {colour5} {small4} for {A-} because {colour5} {=thing} was {A.his} favourite colour .
+        """{A.his} favourite colour {=thing} was {colour5} . / [{A} had a {colour5} {coat4} and a
+        {colour5} {coat5} .|{A} wanted everything to be {colour5} .]""",
+        """[{M!} bought a {colour5} {small4} for {A-} because {colour5} {=thing} was {A.his} favourite
+        colour .
         |then {B!} gave a {colour5} {small4} to {A-} . / <A: {colour5} ! my favourite colour !>]""",
     ),
     "pet": (
-        "{A} [had|owned] a [{petsize}|{colour6}|fluffy|funny] {pet} named {Pet} . / [{=P} the {pet} liked to sleep [on|under] the {furniture5} .|{P} could eat {n5} {food4+} .|{P} followed {A'} everywhere .|]",
+        """{A} [had|owned] a [{petsize}|{colour6}|fluffy|funny] {pet} named {Pet} . / [{=P} the {pet}
+        liked to sleep [on|under] the {furniture5} .|{P} could eat {n5} {food4+} .|{P} followed {A'}
+        everywhere .|]""",
         """[{P!} [was happy too|jumped up and down|wanted a treat too] .
         |at home , {P!} [waited|was waiting] [at the door|near the door] . / {A} told {P'} everything .
         |{A!} gave a {food4} to {P-} , and {=P} the {pet} ate it in one bite .]""",
     ),
     "song": (
-        '{A} [had made|knew] a [silly|funny|little] song : " {song4} ! " / [{A} sang it all day : " {song4} ! "|]',
+        """{A} [had made|knew] a [silly|funny|little] song : " {song4} ! "
+        / [{A} sang it all day : " {song4} ! "|]""",
         """[{A!} sang {his} [silly|funny|little] song [again|loudly] : " {song4} ! "
         |{AB!} sang all the way home : " {song4} ! "
         |<A: {song4} !> / {B!} laughed and sang it too : " {song4} ! "]""",
@@ -108,9 +130,11 @@ THREADS = {
         |{A!} told {B-} about the dream of the {colour5} {animal5} .]""",
     ),
     "seasons": (
-        """in spring , {A!} planted {flower5+} . / in summer , {A!} swam in the {water} . / in autumn , {A!} jumped into the leaves .
+        """in spring , {A!} planted {flower5+} . / in summer , {A!} swam in the {water} . / in autumn ,
+        {A!} jumped into the leaves .
         / in winter , {A!} [stayed in bed|waited for snow|ate {food5+}] .""",
-        "[it {=thing} was the best day of the [spring|summer|autumn|winter] .|{A!} could not wait for [spring|summer|autumn|winter] .]",
+        """[it {=thing} was the best day of the [spring|summer|autumn|winter] .|{A!} could not wait for
+        [spring|summer|autumn|winter] .]""",
     ),
     "favourite toy": (
         "{A} had many toys , but {=thing} the {colour5} {toy5} was {A.his} favourite .",
