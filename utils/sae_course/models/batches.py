@@ -30,7 +30,10 @@ class Batch:
     def loss(self, logits: Float[Tensor, "batch pos d_vocab"]) -> Float[Tensor, ""]:
         """Cross-entropy in nats per token, over the tokens that have a successor."""
         if self.distribution is None:
-            return F.cross_entropy(logits[:, :-1].float().flatten(0, 1), self.tokens[:, 1:].flatten())
+            # The last token's successor is not known: left out by its target, so that no logits are copied.
+            targets = self.tokens.roll(-1, 1)
+            targets[:, -1] = -100
+            return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
         losses = -(self.distribution * logits.float().log_softmax(-1)).sum(-1)
         return losses.sum() / self.distribution.sum()
 

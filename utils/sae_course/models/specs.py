@@ -107,7 +107,7 @@ def mini_specs() -> dict[str, ModelSpec]:
         ModelSpec(
             "tiny-stories-1L-21M",
             "stories",
-            TrainingSpec(rows=32, steps=4000),
+            TrainingSpec(rows=16, steps=3000),
             n_layers=1,
             n_ctx=256,
             d_vocab=words,
@@ -116,11 +116,10 @@ def mini_specs() -> dict[str, ModelSpec]:
         ModelSpec(
             "attn-only-2l-demo",
             "stories and drills",
-            TrainingSpec(rows=32, steps=4000),
+            TrainingSpec(rows=16, steps=3500),
             n_layers=2,
             n_ctx=256,
             d_vocab=words,
-            d_head=32,
             attn_only=True,
             shortformer=True,
         ),
@@ -135,7 +134,7 @@ def mini_specs() -> dict[str, ModelSpec]:
         ModelSpec(
             "gemma-2-2b",
             "stories",
-            TrainingSpec(rows=32, steps=3000),
+            TrainingSpec(rows=16, steps=2500),
             n_layers=4,
             n_ctx=256,
             d_vocab=words,
