@@ -61,12 +61,7 @@ def _tell(tale: Tale) -> list[Sentence]:
     chance = tale.random
     arc = tale.pick(_ARC_LIST)
     _cast(tale, arc)
-    first = int(chance() * len(_THREADS))
-    second = int(chance() * len(_THREADS))
-    threads = [_THREADS[first]] if first == second or chance() < 0.94 else [_THREADS[first], _THREADS[second]]
-    if chance() < 0.45:
-        threads = []
-
+    threads = _choose_threads(tale)
     tale.tell(scenes.BEGIN)
     if chance() < 0.2:
         tale.tell(scenes.TRAIT)
@@ -96,6 +91,13 @@ def _tell(tale: Tale) -> list[Sentence]:
         tale.tell(scenes.MOOD)
     tale.tell(arc.ending[-1])
     return tale.sentences
+
+
+def _choose_threads(tale: Tale) -> list[tuple[Parts, Parts]]:
+    """None, one or two of the things that an opening mentions and an ending comes back to."""
+    first, second = tale.pick(_THREADS), tale.pick(_THREADS)
+    threads = [first] if first is second or tale.random() < 0.94 else [first, second]
+    return [] if tale.random() < 0.45 else threads
 
 
 def _cast(tale: Tale, arc: Arc) -> None:

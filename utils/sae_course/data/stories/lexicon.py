@@ -17,7 +17,8 @@ FEMALE_NAMES = _w(
     " Sophie Leila Aisha Priya Hana Ingrid"
 )
 MALE_NAMES = _w(
-    "John Tom Ben Sam Max Leo Tim Jack Peter David Paul Adam Noah Oscar Simon Henry Felix Hugo Omar Ravi Kenji"
+    "John Tom Ben Sam Max Leo Tim Jack Peter David Paul Adam Noah Oscar Simon Henry Felix Hugo Omar Ravi"
+    " Kenji"
     " Anton Oliver Daniel Lucas Theo"
 )
 NAME_GENDER: dict[str, str] = dict.fromkeys(FEMALE_NAMES, "female") | dict.fromkeys(MALE_NAMES, "male")
@@ -115,7 +116,8 @@ OTHER_NOUNS = _w(
     " blanket candle card sign noise idea dream mistake mess rule turn"
     " line day night morning afternoon evening minute time way thing side"
     " piece place room town world lunch dinner breakfast recipe notice oven glue string button"
-    " tear bath bite sound message ground front truth spot paint mouth log snowman bench sale smile summer winter spring autumn clothes fruit food fun"
+    " tear bath bite sound message ground front truth spot paint mouth log snowman bench sale smile summer"
+    " winter spring autumn clothes fruit food fun"
 )
 
 IRREGULAR_PLURALS: dict[str, str] = {
@@ -159,8 +161,8 @@ def plural(noun: str) -> str:
     return IRREGULAR_PLURALS.get(noun, noun + "s")
 
 
-FOOD_PLURALS = tuple(plural(f) for group in FOODS.values() for f in group if f not in MASS_FOODS) + (
-    "treats",
+FOOD_PLURALS = tuple(
+    plural(f) for group in (*FOODS.values(), ("treat",)) for f in group if f not in MASS_FOODS
 )
 THING_PLURALS = tuple(
     plural(noun)
@@ -184,7 +186,8 @@ QUALITIES = _w(
     "soft round shiny old new pretty fluffy wooden warm cold hot lovely special strange empty full"
     " wet dry dirty clean bright loud fresh sweet hungry thirsty lost"
     " fast strong hurt asleep deep good bad nice best better favourite same beautiful"
-    " hard wrong right free awful terrible sure fat missing upside biggest funniest nicest true own late early next funny young"
+    " hard wrong right free awful terrible sure fat missing upside biggest funniest nicest true own late"
+    " early next funny young"
 )
 TRAITS = _w("kind brave clever gentle curious friendly helpful careful polite patient silly merry")
 FEELINGS: dict[str, tuple[str, ...]] = {
@@ -199,7 +202,8 @@ WEATHER_NOUNS = _w("rain snow wind weather")
 
 # --- numbers and order --------------------------------------------------------------------------------
 NUMBERS = _w(
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen"
     " eighteen nineteen twenty"
 )
 ORDINALS = _w("first second third fourth fifth sixth seventh eighth ninth tenth")
@@ -210,7 +214,8 @@ _VERB_TABLE = """
 be was - / have had - / go went going / come came - / do did - / make made - / give gave - / - showed -
 hand handed - / bring brought - / - passed - / - lent - / take took - / get got - / find found -
 - lost - / keep - - / hold held - / put put - / - carried - / pull pulled - / - threw -
-share shared - / - opened - / - fixed - / - mended - / - broke - / - - snowing / - - raining / - - building / bake baked -
+share shared - / - opened - / - fixed - / - mended - / - broke - / - - snowing / - - raining
+- - building / bake baked -
 cook - - / mix mixed - / stir stirred - / add added - / cut cut - / wash washed - / dry dried -
 wait waited waiting / serve - - / eat ate eating / - tasted - / want wanted - / need needed -
 like liked - / love loved - / hope - - / - knew - / - thought thinking / forget forgot -
@@ -271,7 +276,8 @@ PREPOSITIONS = _w(
 NEGATION = _w("not no never nothing")
 QUESTION_WORDS = _w("what where who how")
 ADVERBS = _w(
-    "again always often yet least anywhere back slowly softly loudly quietly carefully gently happily together too"
+    "again always often yet least anywhere back slowly softly loudly quietly carefully gently happily"
+    " together too"
     " very only even still now soon suddenly once there here tomorrow outside inside everywhere"
     " away home yes please hello goodbye almost high well alone ever"
 )

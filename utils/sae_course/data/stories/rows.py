@@ -49,7 +49,7 @@ def story(index: int, seed: int = 0, split: str = "train", register: str = "stor
     return Story(tuple(REGISTERS[register](rng)))
 
 
-def rows(
+def rows(  # noqa: PLR0917 - one address of a row
     n_rows: int, n_ctx: int, seed: int = 0, split: str = "train", register: str = "stories", start: int = 0
 ) -> np.ndarray:
     """Rows ``start`` to ``start + n_rows`` of an endless stream, uint16 ``[n_rows, n_ctx]``.

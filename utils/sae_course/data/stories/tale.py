@@ -14,13 +14,12 @@ PARENT_OF = {
     for child in children
 }
 PRONOUNS = {
-    "female": ("she", "her", "her", "herself"),
-    "male": ("he", "his", "him", "himself"),
-    "animal": ("it", "its", "it", "itself"),
-    "thing": ("it", "its", "it", "itself"),
-    "plural": ("they", "their", "them", "themselves"),
+    "female": ("she", "her", "her"),
+    "male": ("he", "his", "him"),
+    "animal": ("it", "its", "it"),
+    "thing": ("it", "its", "it"),
+    "plural": ("they", "their", "them"),
 }
-PHASES = ("opening", "problem", "ending")
 
 
 class Sentence(NamedTuple):
@@ -130,9 +129,6 @@ class Tale:
     def plural(self, name: str) -> str:
         return plural(self.get(name))
 
-    def parent(self, name: str) -> str:
-        return PARENT_OF[self.get(name)]
-
     # --- people -------------------------------------------------------------------------------------
     def refer(self, role_name: str, named: bool) -> None:
         """Write a role as a subject; as a pronoun only where it is the latest subject of its gender."""
@@ -173,7 +169,7 @@ class Tale:
         gender = role.gender
         if gender == "plural":  # after "they", a "she" could be either of two girls
             self._latest.clear()
-        elif gender == "thing" or gender == "animal":  # both are "it"
+        elif gender in ("thing", "animal"):  # both are "it"
             self._latest.pop("animal", None)
         self._latest[gender] = role
         self._when[gender] = len(self.sentences)

@@ -4,11 +4,11 @@ A template is text with these marks; everything else is words, separated by spac
 
     [a|b c|]         one of the alternatives, nested as deep as you like
     {toy} {toy2}     a word of class "toy", drawn when first used and then remembered; toy2 differs from toy
-    {toy+} {toy^}    its plural, its category ("animal" for "fox")
-    {~toy}           a fresh draw
+    {toy+} {~toy}    its plural; a fresh draw
+    {day_b} {day_c}  the day after "day", and the one after that (ordinals too)
     {A} {A!}         role A as subject: pronoun where it cannot be misread, else the name; A! always names
     {A'} {A-}        role A as object, pronoun where possible; A- the bare name, no subject
-    {he} {his} {him} {himself}      the current clause's subject again
+    {he} {his} {him} the current clause's subject again; {A.his} role A's possessive, wherever
     {=thing}         the clause's subject is something without a role
     <A sadly: no .>  A says it; the adverb is optional; <A=: yes .> is an answer
     /                ends a sentence (the end of a template does, too)
@@ -26,7 +26,7 @@ Part = Any  # str (words), tuple of alternatives (each a list of parts), or Op
 Parts = list[Part]
 
 ROLES = ("A", "B", "C", "AB", "S", "R", "M", "K", "O", "N", "P", "X", "D", "E", "F")
-PRONOUN_CASES = ("he", "his", "him", "himself")
+PRONOUN_CASES = ("he", "his", "him")
 _TOKEN = re.compile(r"\[|\]|\||\{[^}]*\}|<[^:<>]*:|>|/|[^\s\[\]|{}<>/]+")
 _SPEECH_VERBS = {".": "said", "!": "shouted said said", "?": "asked"}
 _MOOD_VERBS = {"softly": "whispered", "sadly": "cried"}
@@ -115,41 +115,39 @@ def _speech(head: str, said: Parts) -> Part:
         said_verb = (*said_verb, [_MOOD_VERBS[adverb]])
     how: Parts = [([], [adverb])] if adverb and adverb not in _MOOD_VERBS else []
     before = [*said[:-1], (said[-1][:-1].strip() + " ,").strip()] if mark == "." else said
-    after_quote: Parts = ['"', *before, '"', said_verb, _speaker(role), *how, "."]
+    after_quote: Parts = ['"', *before, '"', said_verb, _subject(role, True), *how, "."]
     before_quote: Parts = [_subject(role, False), said_verb, *how, ', "', *said, '"']
     return (after_quote, before_quote)
-
-
-def _speaker(role: str) -> Op:
-    return lambda tale: tale.refer(role, True)
 
 
 def _subject(role: str, named: bool) -> Op:
     return lambda tale: tale.refer(role, named)
 
 
-def _slot(name: str) -> Part:
+def _slot(name: str) -> Op:
     if name[0] == "=":
         return lambda tale: tale.set_subject(name[1:])
     if name in PRONOUN_CASES:
         index = PRONOUN_CASES.index(name)
         return lambda tale: tale.out.append(tale.current.pronouns[index])
-    if name[0].isupper():
-        role, _, case = name.rstrip("!'-").partition(".")
-        if role not in ROLES:
-            return lambda tale: tale.out.append(tale.get(name))
-        if case:
-            index = PRONOUN_CASES.index(case)
-            return lambda tale: tale.out.append(tale.cast[role].pronouns[index])
-        if name.endswith("'"):
-            return lambda tale: tale.mention(role)
-        if name.endswith("-"):
-            return lambda tale: tale.out.append(tale.cast[role].name)
-        return _subject(role, name.endswith("!"))
+    role, _, case = name.rstrip("!'-").partition(".")
+    return _role(role, case, name[-1]) if role in ROLES else _word(name)
+
+
+def _role(role: str, case: str, mark: str) -> Op:
+    if case:
+        index = PRONOUN_CASES.index(case)
+        return lambda tale: tale.out.append(tale.cast[role].pronouns[index])
+    if mark == "'":
+        return lambda tale: tale.mention(role)
+    if mark == "-":
+        return lambda tale: tale.out.append(tale.cast[role].name)
+    return _subject(role, mark == "!")
+
+
+def _word(name: str) -> Op:
     if name[0] == "~":
         return lambda tale: tale.out.append(tale.draw(name[1:]))
     if name[-1] == "+":
         return lambda tale: tale.out.append(tale.plural(name[:-1]))
-    if name[-1] == "^":
-        return lambda tale: tale.out.append(tale.parent(name[:-1]))
     return lambda tale: tale.out.append(tale.get(name))

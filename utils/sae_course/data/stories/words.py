@@ -136,13 +136,15 @@ def _motto(tale: "Tale", _: str) -> str:
     """A saying, half wise and half made up."""
     kind = int(tale.random() * 6)
     if kind == 0:
-        return f"a {tale.pick(lex.TRAITS)} {tale.draw('animal')} is better than {tale.pick(NUMBERS[1:])} {plural(tale.draw('toy'))}"
+        wise = f"a {tale.pick(lex.TRAITS)} {tale.draw('animal')}"
+        return f"{wise} is better than {tale.pick(NUMBERS[1:])} {plural(tale.draw('toy'))}"
     if kind == 1:
         return f"never give a {tale.draw('food')} to a {tale.draw('feeling')} {tale.draw('animal')}"
     if kind == 2:
         return f"a {tale.draw('weather')} day is a good day for {tale.pick(_PLURAL_FOOD)}"
     if kind == 3:
-        return f"if you are {tale.draw('feel_bad')} , count {tale.pick(NUMBERS[1:])} {plural(tale.draw('animal'))}"
+        sad = tale.draw("feel_bad")
+        return f"if you are {sad} , count {tale.pick(NUMBERS[1:])} {plural(tale.draw('animal'))}"
     if kind == 4:
         return f"there is always room for one more {tale.draw('food')}"
     return f"you can not put a {tale.draw('animal')} in a {tale.draw('hideout')}"
@@ -236,7 +238,6 @@ CLASSES: dict[str, tuple[str, ...] | Invented] = {
     "treasure": lex.TREASURES,
     "tool": lex.TOOLS,
     "flower": lex.FLOWERS,
-    "clothes_item": lex.CLOTHES,
     "coat": _w("hat coat scarf jacket cap sweater dress"),
     "lostthing": _w("hat cap"),
     "furniture": _w("bed chair table shelf sofa cupboard rug"),
@@ -245,17 +246,19 @@ CLASSES: dict[str, tuple[str, ...] | Invented] = {
     "dish": _w("bowl plate cup jar pot lamp"),
     "small": (*lex.TREASURES, *_w("button ribbon card string candle puzzle crayon block whistle")),
     "countable": _s(
-        "the stars / the trees / the birds / the clouds / the steps / the flowers / the apples / the chairs / the windows"
+        "the stars / the trees / the birds / the clouds / the steps / the flowers / the apples / the"
+        " chairs / the windows"
     ),
-    "picture_of": _w("bear fish"),
     # places
     "outdoor": _w("park garden forest field meadow playground yard zoo"),
     "indoor": _w("kitchen school library bedroom barn museum bakery attic shop"),
     "place": _w(
-        "park hill garden forest beach river hill farm field lake meadow pond zoo shop school library museum bakery market"
+        "park hill garden forest beach river hill farm field lake meadow pond zoo shop school library"
+        " museum bakery market"
     ),
     "meeting": _w(
-        "park garden forest beach river farm field lake meadow pond playground zoo shop school library museum bakery market"
+        "park garden forest beach river farm field lake meadow pond playground zoo shop school library"
+        " museum bakery market"
     ),
     "limb": _w("knee foot leg hand arm"),
     "landmark": _w("gate fence bridge rock tree bench bush well"),
