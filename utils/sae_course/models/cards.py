@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from ..runtime import CourseError, home, read_json
 from .specs import ModelSpec, TrainingSpec
@@ -121,22 +121,16 @@ class Card:
         spec["training"] = TrainingSpec(**_fields(spec["training"], TrainingSpec, "spec.training"))
         training = _fields(value.get("training"), TrainingRecord, "training")
         training["curve"] = tuple(_curve_line(line) for line in training["curve"])
-        listed = value.get("behaviours")
-        if not isinstance(listed, list):
-            raise CourseError('"behaviours" should be a list.')
-        behaviours = tuple(Behaviour(**_fields(one, Behaviour, "behaviours")) for one in listed)
-        for behaviour in behaviours:
-            if behaviour.unit not in get_args(Unit) or behaviour.better not in (">=", "<="):
-                raise CourseError(
-                    f'"{behaviour.name}" has unit "{behaviour.unit}" and better "{behaviour.better}"; '
-                    f"known are {', '.join(map(repr, get_args(Unit)))}, and >= or <=."
-                )
-        whole = {key: item for key, item in value.items() if key != "format"} | {
-            "spec": ModelSpec(**spec),
-            "training": TrainingRecord(**training),
-            "behaviours": behaviours,
-        }
-        return cls(**_fields(whole, cls, "card"))
+        card = _fields({key: item for key, item in value.items() if key != "format"}, cls, "card")
+        behaviours = (Behaviour(**_fields(one, Behaviour, "behaviours")) for one in card["behaviours"])
+        return cls(
+            **card
+            | {
+                "spec": ModelSpec(**spec),
+                "training": TrainingRecord(**training),
+                "behaviours": tuple(behaviours),
+            }
+        )
 
     def to_json(self) -> dict[str, Any]:
         """For a JSON file."""
@@ -265,14 +259,20 @@ def _fields(value: Any, cls: type, where: str) -> dict[str, Any]:
 
 
 def _wrong_type(item: Any, annotation: Any) -> str:
-    """What the annotation asks for, if ``item`` is something else; only what JSON can hold is looked at."""
-    number = isinstance(item, int | float) and not isinstance(item, bool)
+    """What the annotation asks for, if ``item`` is something else; what is nested is looked at by itself."""
+    if get_origin(annotation) is Literal:
+        choices = get_args(annotation)
+        return "" if item in choices else f"one of {', '.join(map(repr, choices))}"
+    if get_origin(annotation) is tuple:
+        return "" if isinstance(item, list | tuple) else "a list"
+    whole = isinstance(item, int) and not isinstance(item, bool)
+    number = whole or isinstance(item, float)
     expected: dict[Any, tuple[bool, str]] = {
-        int: (isinstance(item, int) and number, "a whole number"),
+        int: (whole, "a whole number"),
         float: (number, "a number"),
         str: (isinstance(item, str), "a text"),
         bool: (isinstance(item, bool), "true or false"),
-        int | None: (item is None or (isinstance(item, int) and number), "a whole number or null"),
+        int | None: (item is None or whole, "a whole number or null"),
         float | None: (item is None or number, "a number or null"),
     }
     fine, words = expected.get(annotation, (True, ""))
