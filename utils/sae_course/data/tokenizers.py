@@ -39,6 +39,16 @@ def wrap(tokenizer: "Tokenizer", name: str) -> "PreTrainedTokenizerFast":
     )
 
 
+def dump(tokenizer: "PreTrainedTokenizerFast") -> str:
+    """The contents of a ``NAME.tokenizer.json`` file: without the padding and truncation of its last call."""
+    from tokenizers import Tokenizer  # noqa: PLC0415 - the data rooms' import stays light
+
+    alone = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    alone.no_padding()
+    alone.no_truncation()
+    return alone.to_str()
+
+
 def read(path: Path) -> "PreTrainedTokenizerFast":
     """The tokenizer in a ``NAME.tokenizer.json`` file.
 

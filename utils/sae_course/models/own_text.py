@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt16
 
 from ..data.text import read_text, text_rows, train_tokenizer
+from ..data.tokenizers import dump
 from ..data.tokenizers import read as read_tokenizer
 from ..runtime import CourseError, write_atomic
 from .cards import Behaviour
@@ -43,7 +44,7 @@ class OwnText:
         write_atomic(
             folder / f"{name}.rows.safetensors", save({"train": self.train, "held_out": self.held_out})
         )
-        write_atomic(folder / f"{name}.tokenizer.json", self.tokenizer.backend_tokenizer.to_str())
+        write_atomic(folder / f"{name}.tokenizer.json", dump(self.tokenizer))
 
     @classmethod
     def read(cls, name: str, folder: Path) -> "OwnText":

@@ -93,18 +93,18 @@ _GROUPS: dict[str, dict[str, str]] = {
         "noun due: after a possessive": _DUE.format("his, her, my and the like"),
         "noun due: after a preposition": _DUE.format("a preposition"),
         "object of the verb": (
-            "A noun, name or object pronoun that follows a verb (no form of be or can) at once or after "
-            "words of its own phrase."
+            "A noun, name or object pronoun that follows a verb (no form of be or can), at once or after "
+            "words of its own phrase, and is no subject; her is left out."
         ),
         "object of a preposition": (
-            "A noun, name or object pronoun that follows a preposition at once or after words of its own "
-            "phrase."
+            "A noun, name or object pronoun that follows a preposition, at once or after words of its own "
+            "phrase, and is no subject; her is left out."
         ),
         "list": (
             "From the first word of a list's second item, as long as only nouns, numbers, adjectives, a, an, "
             "some, and, and commas follow."
         ),
-        "list: second item": "A word of the second item of a list, whose items are joined by commas or and.",
+        "list: second item": "A word of the second of several indefinite or bare nouns, joined by commas or and.",
         "list: third item or later": "A word of the third item of a list, or of a later one.",
         "list: item after and": "A word of a list's item before which the word and stands.",
     },

@@ -42,16 +42,19 @@ def _states(reading: Reading) -> dict[str, Mask]:
     syntax = Syntax(reading)
     reference, memory, story = Reference(syntax), Memory(reading), Story(syntax)
     return (
-        _syntax(reading, syntax)
+        _syntax(reading, reference)
         | _reference(reading, reference, memory)
         | _memory(reading, memory)
         | _story(reading, story)
     )
 
 
-def _syntax(reading: Reading, syntax: Syntax) -> dict[str, Mask]:
+def _syntax(reading: Reading, reference: Reference) -> dict[str, Mask]:
+    syntax = reference.syntax
     inside, item, after_and = syntax.list_items()
-    verb = reading.is_any("past-tense verb", "base verb", "-ing form") & ~reading.equals("was", "were")
+    verb = reading.is_any("past-tense verb", "base verb", "-ing form") & ~reading.equals(
+        "was", "were", "named"
+    )
     timed = syntax.clause_from("when", "while", "before", "after")
     return {
         "base verb after to": reading.is_in("base verb") & reading.before(reading.equals("to")),
@@ -70,8 +73,8 @@ def _syntax(reading: Reading, syntax: Syntax) -> dict[str, Mask]:
         "noun due: after the": syntax.phrase(reading.equals("the")),
         "noun due: after a possessive": syntax.phrase(reading.is_in("possessive")),
         "noun due: after a preposition": syntax.phrase(reading.is_in("preposition")),
-        "object of the verb": syntax.object_of(verb),
-        "object of a preposition": syntax.object_of(reading.is_in("preposition")),
+        "object of the verb": syntax.object_of(verb) & ~reference.head,
+        "object of a preposition": syntax.object_of(reading.is_in("preposition")) & ~reference.head,
         "list": inside,
         "list: second item": item == 2,
         "list: third item or later": item > 2,

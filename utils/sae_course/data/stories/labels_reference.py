@@ -67,19 +67,24 @@ class Reference:
         could_join = reading.is_any("name", "noun", "object pronoun")
         new_clause = after_and & ~reading.before(could_join, 2)
         place = ~reading.before(syntax.verb_has_come) & ~reading.before(reading.is_in("preposition"))
-        place |= new_clause | reading.before(syntax.tag_verb | reading.equals("named"))
+        # "there was a girl named Mary" presents the subject; "she had a dog named Rex" does not.
+        presented = reading.equals("named") & reading.since(reading.equals("there"), syntax.sentence_end)
+        place |= new_clause | reading.before(syntax.tag_verb | presented)
 
         called = syntax.inside_quote & reading.before(syntax.comma)  # `" thank you , Mary ! "`
-        bare = reading.is_any("name", "family member") & ~called | reading.equals(
-            "everyone", "someone", "nobody", "there"
-        )
+        bare = reading.is_in("name") & ~called & ~reading.before(reading.equals("dear"))
+        bare |= reading.is_in("family member") & ~called & ~reading.before(syntax.noun_due)
+        bare |= reading.equals("everyone", "there")
         pronoun = reading.equals("he", "she", "they", "we", "i")
         asked = reading.before(reading.equals(*INVERTED, "do", "have"))
-        either = reading.equals("it", "you") & (place | after_and | asked)
+        afterwards = reading.before(reading.equals("after", "before"))
+        either = reading.equals("it", "you") & ((place & ~afterwards) | after_and | asked)
         definite = reading.equals("the") | reading.is_in("possessive")
-        opening = definite & place | reading.equals("a", "an") & syntax.first_word
-        phrase = reading.before(syntax.phrase(opening)) & reading.is_in("noun")
-        head = (bare & place) | pronoun | either | phrase
+        opening = (definite & place) | (reading.equals("a", "an") & syntax.first_word)
+        noun = reading.before(syntax.phrase(opening)) & reading.is_in("noun")
+        # "after the rain" is no clause, "after the children came" is.
+        noun &= (self.kind != Kind.THING) | ~reading.before(syntax.phrase(definite & afterwards))
+        head = (bare & place) | pronoun | either | noun
 
         joins = after_and & reading.before(head, 2)
         joined = joins & self.name
@@ -91,10 +96,8 @@ class Reference:
         """The kind of the clause's subject, from its head to the token before the sentence's end."""
         reading, syntax = self.reading, self.syntax
         kind = np.where(self.joined, np.int8(Kind.PLURAL), self.kind)
-        called = syntax.comma & reading.before(
-            self.name & syntax.inside_quote
-        )  # `" Rex , you need a bath ! "`
-        ends = syntax.sentence_end | called
+        # `" Rex , you need a bath ! "`: a name that a comma follows in a quote was only called.
+        ends = syntax.sentence_end | (syntax.comma & reading.before(self.name & syntax.inside_quote))
         return reading.latest(np.where(self.head, kind, np.int8(Kind.NONE)), self.head | ends)
 
     def speaker(self) -> Ints:

@@ -72,9 +72,13 @@ class Syntax:
         return self.phrase(self.reading.is_any("article", "possessive"))
 
     def object_of(self, governor: Mask) -> Mask:
-        """A noun, name or object pronoun after the governing word, but for the words of its own phrase."""
+        """A noun, name or object pronoun after the governing word, but for the words of its own phrase.
+
+        "her" is left out: what it is shows only in the word after it.
+        """
         reading = self.reading
-        return reading.before(self.phrase(governor)) & reading.is_any("noun", "name", "object pronoun")
+        able = reading.is_any("noun", "name", "object pronoun") & ~reading.equals("her")
+        return reading.before(self.phrase(governor)) & able
 
     def question(self) -> Mask:
         """From the word that shows it (what, can, or the you of "do you") to the token before the mark."""
@@ -102,9 +106,11 @@ class Syntax:
         """
         reading = self.reading
         noun, conjunction = reading.is_in("noun"), reading.equals("and")
-        opener = reading.equals("a", "an", "some") | reading.is_any("number", "adjective") | noun
+        definite = self.phrase(reading.equals("the") | reading.is_in("possessive"))
+        quality = reading.is_in("adjective") & ~reading.is_in("verb")  # "a hole and hurt her arm" is no list
+        opener = reading.equals("a", "an", "some") | reading.is_in("number") | quality | noun
         listing = opener | self.comma | conjunction
-        separator = (self.comma | conjunction) & reading.before(noun)
+        separator = (self.comma | conjunction) & reading.before(noun & ~reading.before(definite))
         separator |= conjunction & reading.before(separator & self.comma)
         starts_item = opener & reading.before(separator)
         items = reading.count(starts_item)

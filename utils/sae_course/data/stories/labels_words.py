@@ -31,9 +31,8 @@ _NOUNS = _with_plurals(
 _ADJECTIVES = {
     *lex.COLOURS, *lex.SIZES, *lex.QUALITIES, *lex.TRAITS, *lex.WEATHER, *_flat(lex.FEELINGS),
 }  # fmt: skip
-_FORMS = (
-    {form for forms in lex.VERBS.values() for form in forms} - {""} - _NOUNS
-)  # "hand" and "wish" are nouns
+# "hand" and "wish" are nouns here; "hurt" is a verb as well as a quality.
+_FORMS = ({form for forms in lex.VERBS.values() for form in forms} - {""} - _NOUNS) | {"hurt"}
 _PAST = {past for base, past, _ in lex.VERBS.values() if past != base} & _FORMS
 _BASE = ({base for base, _, _ in lex.VERBS.values()} & _FORMS) - {"be", "have", "do"}
 
@@ -87,10 +86,10 @@ CLASSES: dict[str, set[str]] = {
     "article": set(lex.ARTICLES),
     "quantifier": set(lex.QUANTIFIERS),
     "question word": set(lex.QUESTION_WORDS),
-    "object pronoun": set(lex.OBJECT_PRONOUNS) - {"you", "it"},
+    "object pronoun": set(lex.OBJECT_PRONOUNS),
     "person": {
         *lex.FAMILY_GENDER, *lex.PEOPLE_GENDER, *lex.HELPERS, *lex.PEOPLE_PLURALS, *lex.OTHER_PEOPLE,
-        "everyone", "someone", "nobody",
+        "everyone",
     },
     "verb": _FORMS | {*lex.BE, *lex.MODALS},
     "she or her": {"she", "her", "herself"},

@@ -51,7 +51,7 @@ def _encode(text: str, tokenizer: "PreTrainedTokenizerFast") -> UInt16[np.ndarra
         end = start + _AT_ONCE
         line = text.find("\n", end)
         end = len(text) if line < 0 else min(line + 1, end + _AT_ONCE)
-        ids = tokenizer.backend_tokenizer.encode(text[start:end], add_special_tokens=False).ids
+        ids = tokenizer(text[start:end], add_special_tokens=False)["input_ids"]
         pieces.append(np.array(ids, dtype=np.uint16))
         start = end
     return np.concatenate(pieces) if pieces else np.zeros(0, np.uint16)
