@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny import PLAIN, rows, training
+from trainees import PLAIN, rows, training
 
 from sae_course.models.batches import DRILL_EVERY, Batch, batches, drills
 from sae_course.models.specs import mini_specs

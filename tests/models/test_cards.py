@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from tiny import GEMMA, PLAIN
+from trainees import GEMMA, PLAIN
 
 from sae_course.models import cards as room
 from sae_course.models.cards import SHIPPED, Behaviour, Card, TrainingRecord, cards, own_models

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import SPECS, stirred
+from trainees import SPECS, stirred
 
 from sae_course.models.load import hooked_model
 from sae_course.models.plain import PlainTransformer, untrained

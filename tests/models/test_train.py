@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import GEMMA, PLAIN, SPECS, reading, training
+from trainees import GEMMA, PLAIN, SPECS, reading, training
 
 from sae_course.models.train import Progress, Trained, learning_rate, train
 from sae_course.runtime import CourseError
@@ -79,7 +79,7 @@ SCRIPT = """
 import sys, torch
 torch.set_num_threads(1)
 from pathlib import Path
-from tiny import PLAIN, reading, training
+from trainees import PLAIN, reading, training
 from sae_course.models.train import train
 def watch(step, line):
     print(step, flush=True)
