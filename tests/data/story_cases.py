@@ -52,7 +52,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("after a when-clause", "when she saw it ,* she* sat* ,* and* fell* . one day , she"),
     ("negated clause", "she was not* sad* , but glad . she never* saw* it* and she sat"),
     ("verb has come", "the lost dog was* sad* and* sat* , but she ran* when the dog"),
-    ("noun due", "a* big* dog saw her* cat and the* first* two* mice"),
+    ("noun due", "a* very* big* dog saw her* cat and the* first* two* mice"),
     ("noun due: after a", "a* big* dog saw her cat and an* old* hat and the cat"),
     ("noun due: after the", "a big dog saw her cat and the* first* two* mice"),
     ("noun due: after a possessive", "a big dog saw her* old* cat and the mice"),

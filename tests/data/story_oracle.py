@@ -40,10 +40,12 @@ class Reader:
         self.question = self.after_when = self.negated = self.verb = self.tag_before = False
         self.first_at = -1
         self.clauses = set()  # the words that opened a subordinate clause which is not over
-        self.waiting = dict.fromkeys([*OPENERS, "subject", "join"], False)  # phrases whose noun is to come
-        self.item, self.item_after_and = 1, False
+        self.waiting = dict.fromkeys(
+            [*OPENERS, "subject", "time", "join"], False
+        )  # phrases whose noun is to come
+        self.item, self.item_after_and, self.bare_noun = 1, False, []
         self.subject, self.by_pronoun, self.heads = None, False, []
-        self.speaker, self.joined_noun = None, False
+        self.speaker, self.joined_noun, self.there = None, False, False
         self.met = {"female": False, "male": False}
         self.met_here = {"female": False, "male": False}
         self.pair, self.pair_again, self.given = None, False, False
@@ -125,15 +127,13 @@ class Reader:
     def read_phrases(self):
         for name, openers in OPENERS.items():
             self.wait(name, self.word in openers)
-            self.note(name, self.waiting[name] and name != "verb")
-        if self.word in NOUNS | NAMES | ME:
-            self.note("object of the verb", self.was_waiting["verb"])
-            self.note("object of a preposition", self.was_waiting["noun due: after a preposition"])
+            self.note(name, self.waiting[name] and name not in ("verb", "definite"))
 
     def read_list(self):
-        is_item = self.word in {"a", "an", "some"} | set(lex.NUMBERS) | ADJECTIVES | NOUNS
-        separated = self.one in {",", "and"} and self.two in NOUNS
-        separated = separated or (self.one == "and" and self.two == "," and self.three in NOUNS)
+        is_item = self.word in {"a", "an", "some", "very"} | set(lex.NUMBERS) | (ADJECTIVES - VERBS) | NOUNS
+        separated = self.one in {",", "and"} and self.bare_noun[-2:-1] == [True]
+        separated = separated or ([self.two, self.one] == [",", "and"] and self.bare_noun[-3:-2] == [True])
+        self.bare_noun.append(self.word in NOUNS and not self.was_waiting["definite"])
         if is_item and separated:
             self.item += 1
             self.item_after_and = self.one == "and"
@@ -149,17 +149,23 @@ class Reader:
         if self.word in ("he", "she", "they", "we", "i"):
             return True
         if self.word in ("it", "you"):
-            return place or self.one in ASKING | {"and", "do", "have"}
-        if self.word in NAMES | RELATIVES and place and not (self.quoted and self.one == ","):
+            clause = place and self.one not in ("after", "before")
+            return clause or self.one in ASKING | {"and", "do", "have"}
+        called = self.quoted and self.one == ","
+        if self.word in NAMES and place and not called and self.one != "dear":
             return True
-        if self.word in ("everyone", "someone", "nobody", "there"):
+        if self.word in RELATIVES and place and not called and not self.was_waiting["noun due"]:
+            return True
+        if self.word in ("everyone", "there"):
             return place
-        return self.word in NOUNS and self.was_waiting["subject"]
+        timed = kind_of(self.word) == "thing" and self.was_waiting["time"]
+        return self.word in NOUNS and self.was_waiting["subject"] and not timed
 
     def read_subject(self):
         splits = self.one == "and" and self.two not in NAMES | NOUNS | ME
         place = splits or (not self.verb_before and self.one not in lex.PREPOSITIONS)
-        place = place or self.one == "named" or self.tag_before
+        place = place or (self.one == "named" and self.there) or self.tag_before
+        self.there = (self.there or self.word == "there") and not self.ends
         joins = self.one == "and" and self.heads[-2:-1] == [True]
         joined_noun = self.word in NOUNS and self.was_waiting["join"]
         joined = joined_noun or (self.word in NAMES and (joins or self.joined_noun))
@@ -167,6 +173,7 @@ class Reader:
         head = joined or self.is_head(place)
         definite = self.word in {"the", *lex.POSSESSIVES}
         self.wait("subject", (definite and place) or (self.word in ("a", "an") and self.first))
+        self.wait("time", definite and self.one in ("after", "before"))
         self.wait("join", definite and joins)
         if self.opens:
             self.speaker = self.subject
@@ -175,6 +182,9 @@ class Reader:
             self.by_pronoun = self.word in lex.SUBJECT_PRONOUNS
         elif self.ends or (self.word == "," and self.one in NAMES and self.quoted):
             self.subject = None
+        if self.word in (NOUNS | NAMES | ME) - {"her"} and not head:
+            self.note("object of the verb", self.was_waiting["verb"])
+            self.note("object of a preposition", self.was_waiting["noun due: after a preposition"])
         self.note(f"subject: {self.subject}", self.subject not in (None, "listener", "other person"))
         self.note("subject: by pronoun", self.subject and self.by_pronoun)
         self.note("quote: speaker female", self.quoted and self.speaker == "female")

@@ -37,22 +37,31 @@ PLURALS |= {*lex.PEOPLE_PLURALS, "clothes"}
 NOUNS = {*SINGULARS, *PLURALS}
 ADJECTIVES = {*lex.COLOURS, *lex.SIZES, *lex.QUALITIES, *lex.TRAITS, *lex.WEATHER, *FEELINGS}
 PEOPLE = {*RELATIVES, *lex.PEOPLE_GENDER, *lex.HELPERS, *lex.PEOPLE_PLURALS, *lex.OTHER_PEOPLE}
-PEOPLE |= {"everyone", "someone", "nobody"}
+PEOPLE |= {"everyone"}
 PAST = {p for b, p, _ in lex.VERBS.values() if p and p != b and p not in NOUNS}
 BASE = {b for b, _, _ in lex.VERBS.values() if b} - {"be", "have", "do", *NOUNS}
 ING = {i for _, _, i in lex.VERBS.values() if i and i not in NOUNS}
 VERBS = {form for forms in lex.VERBS.values() for form in forms if form and form not in NOUNS}
-VERBS |= {*lex.BE, *lex.MODALS}
-FILLERS = {*lex.ARTICLES, *lex.POSSESSIVES, *ADJECTIVES, *lex.NUMBERS, *lex.ORDINALS, *lex.QUANTIFIERS}
+VERBS |= {"hurt", *lex.BE, *lex.MODALS}
+FILLERS = {
+    "very",
+    *lex.ARTICLES,
+    *lex.POSSESSIVES,
+    *ADJECTIVES,
+    *lex.NUMBERS,
+    *lex.ORDINALS,
+    *lex.QUANTIFIERS,
+}
 HER, HIM = {"she", "her", "herself"}, {"he", "him", "his", "himself"}
-ME = {*lex.OBJECT_PRONOUNS} - {"you", "it"}
+ME = {*lex.OBJECT_PRONOUNS}
 OPENERS = {
     "noun due": {"a", "an", "the", *lex.POSSESSIVES},
     "noun due: after a": {"a", "an"},
     "noun due: after the": {"the"},
     "noun due: after a possessive": set(lex.POSSESSIVES),
     "noun due: after a preposition": set(lex.PREPOSITIONS),
-    "verb": (PAST | BASE | ING) - {"was", "were"},
+    "definite": {"the", *lex.POSSESSIVES},
+    "verb": (PAST | BASE | ING) - {"was", "were", "named"},
 }
 """What opens a phrase that then waits for its noun."""
 SERIES = {"number": lex.NUMBERS, "ordinal": lex.ORDINALS, "day": lex.DAYS}

@@ -64,7 +64,7 @@ class Syntax:
         """From a phrase's opening word to the token before its noun, or before whatever else ended it."""
         reading = self.reading
         filler = reading.is_any("article", "possessive", "adjective", "number", "ordinal", "quantifier")
-        return reading.since(opening, ~filler & ~opening)
+        return reading.since(opening, ~filler & ~reading.equals("very") & ~opening)
 
     @cached_property
     def noun_due(self) -> Mask:
@@ -108,7 +108,7 @@ class Syntax:
         noun, conjunction = reading.is_in("noun"), reading.equals("and")
         definite = self.phrase(reading.equals("the") | reading.is_in("possessive"))
         quality = reading.is_in("adjective") & ~reading.is_in("verb")  # "a hole and hurt her arm" is no list
-        opener = reading.equals("a", "an", "some") | reading.is_in("number") | quality | noun
+        opener = reading.equals("a", "an", "some", "very") | reading.is_in("number") | quality | noun
         listing = opener | self.comma | conjunction
         separator = (self.comma | conjunction) & reading.before(noun & ~reading.before(definite))
         separator |= conjunction & reading.before(separator & self.comma)
