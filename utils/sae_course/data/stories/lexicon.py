@@ -212,7 +212,7 @@ DAYS = _w("monday tuesday wednesday thursday friday saturday sunday")
 # --- verbs: base -> (past, -ing); "" for a form the stories do not use --------------------------------
 _VERB_TABLE = """
 be was - / have had - / go went going / come came - / do did - / make made - / give gave - / - showed -
-hand handed - / bring brought - / - passed - / - lent - / take took - / get got - / find found -
+- handed - / bring brought - / - passed - / - lent - / take took - / get got - / find found -
 - lost - / keep - - / hold held - / put put - / - carried - / pull pulled - / - threw -
 share shared - / - opened - / - fixed - / - mended - / - broke - / - - snowing / - - raining
 - - building / bake baked -

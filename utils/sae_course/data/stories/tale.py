@@ -148,6 +148,12 @@ class Tale:
             self.out.append(forms[int(self.random() * len(forms))] if len(forms) > 1 else role.name)
         self._set(role)
 
+    def refer_again(self) -> None:
+        """Write the current subject's pronoun, as the subject of another clause or of the next sentence."""
+        self.out.append(self.current.pronouns[0])
+        if self._first is _NOBODY:
+            self._first = self.current
+
     def mention(self, role_name: str) -> None:
         """Write a role as an object: a pronoun unless it could be read as the subject, or as another."""
         role = self.cast[role_name]

@@ -127,6 +127,8 @@ def _subject(role: str, named: bool) -> Op:
 def _slot(name: str) -> Op:
     if name[0] == "=":
         return lambda tale: tale.set_subject(name[1:])
+    if name == "he":
+        return lambda tale: tale.refer_again()
     if name in PRONOUN_CASES:
         index = PRONOUN_CASES.index(name)
         return lambda tale: tale.out.append(tale.current.pronouns[index])

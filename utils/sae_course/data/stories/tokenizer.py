@@ -47,7 +47,7 @@ def _build() -> "Tokenizer":
     word_level.normalizer = normalizers.Sequence(
         [
             normalizers.Lowercase(),
-            *(normalizers.Replace(Regex(rf"\b{name.lower()}\b"), name) for name in names),
+            *(normalizers.Replace(Regex(rf"(?<![^\W_]){name.lower()}(?![^\W_])"), name) for name in names),
         ]
     )
     word_level.pre_tokenizer = pre_tokenizers.Sequence(
