@@ -4,7 +4,7 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -145,7 +145,8 @@ def _behaviour_row(one: Behaviour) -> tuple[str, ...]:
 def _columns(table: Table, names: tuple[str, ...]) -> None:
     for name in names:
         number = name in NUMBERS
-        table.add_column(name, justify="right" if number else "left", no_wrap=number or name == "model")
+        justify: JustifyMethod = "right" if number else "left"
+        table.add_column(name, justify=justify, no_wrap=number or name == "model", overflow="fold")
 
 
 def as_text(shown: Card | Cards | Table, width: int = WIDTH) -> str:
