@@ -3,29 +3,7 @@
 Written from the meanings in ``features``, without the arrays of ``labels``: an oracle to compare with.
 """
 
-from story_oracle_words import (
-    ADJECTIVES,
-    ASKING,
-    BASE,
-    FEMALE,
-    FILLERS,
-    HER,
-    HIM,
-    LOOKUP,
-    MALE,
-    MARKS,
-    ME,
-    NAMES,
-    NOUNS,
-    OPENERS,
-    RELATIVES,
-    SERIES,
-    SPECIAL,
-    STARTERS,
-    SUBORDINATE,
-    VERBS,
-    kind_of,
-)
+import story_oracle_words as w
 
 from sae_course.data.stories import lexicon as lex
 from sae_course.data.stories.vocabulary import WORDS
@@ -41,7 +19,7 @@ class Reader:
         self.first_at = -1
         self.clauses = set()  # the words that opened a subordinate clause which is not over
         self.waiting = dict.fromkeys(
-            [*OPENERS, "subject", "time", "join"], False
+            [*w.OPENERS, "subject", "time", "join"], False
         )  # phrases whose noun is to come
         self.item, self.item_after_and, self.bare_noun = 1, False, []
         self.subject, self.by_pronoun, self.heads = None, False, []
@@ -52,15 +30,15 @@ class Reader:
         self.names = []
         self.feeling, self.phase, self.sentences = None, "opening", 0
         self.sentence, self.sentence_quoted = [], False
-        self.rank = dict.fromkeys(SERIES, 0)
+        self.rank = dict.fromkeys(w.SERIES, 0)
         self.counted_on = False
 
     def read(self, word):
         """The names of what is true at this word."""
-        self.true = {name for name, words in LOOKUP.items() if word in words}
+        self.true = {name for name, words in w.LOOKUP.items() if word in words}
         self.word = word
         self.one, self.two, self.three = [*reversed(self.words[-3:]), "", "", ""][:3]  # the words before
-        self.ends = word in MARKS or word == '"'
+        self.ends = word in w.MARKS or word == '"'
         self.was_waiting, self.verb_before = dict(self.waiting), self.verb
         for step in (
             self.read_marks, self.read_clauses, self.read_phrases, self.read_list, self.read_subject,
@@ -80,8 +58,8 @@ class Reader:
             self.quoted = not self.quoted
         self.opens = self.quoted and not was_quoted
         tag = self.one == '"' and not was_quoted and self.word in lex.SPEAKING
-        fresh = not self.words or self.one in MARKS
-        fresh = fresh or (self.one == '"' and (was_quoted or self.two in MARKS))
+        fresh = not self.words or self.one in w.MARKS
+        fresh = fresh or (self.one == '"' and (was_quoted or self.two in w.MARKS))
         self.first = fresh and not self.ends and not tag
         self.tag_verb = tag
         asks = self.one in ("do", "have") and self.first_at == len(self.words) - 1
@@ -89,7 +67,7 @@ class Reader:
         if self.first:
             self.first_at = len(self.words)
             self.sentence, self.sentence_quoted = [], self.quoted
-            asks = self.word in {*lex.QUESTION_WORDS, *ASKING}
+            asks = self.word in w.QUESTIONS
         self.question = (self.question or asks) and not self.ends
         self.note("inside a quote", self.quoted)
         self.note("first word of a sentence", self.first)
@@ -103,7 +81,7 @@ class Reader:
             self.after_when = True
         if self.ends or word == ",":
             self.clauses = set()
-        elif word in SUBORDINATE:
+        elif word in w.SUBORDINATE:
             self.clauses.add(word)
         self.note("subordinate clause", self.clauses)
         self.note("subordinate clause: when", "when" in self.clauses)
@@ -111,29 +89,29 @@ class Reader:
         self.note("after a when-clause", self.after_when)
         if word in lex.NEGATION:
             self.negated = True
-        elif self.ends or word in {",", "and", "or"} | STARTERS:
+        elif self.ends or word in w.CLAUSE_ENDS:
             self.negated = False
         self.note("negated clause", self.negated)
-        if word in VERBS and not self.waiting["noun due"]:
+        if word in w.VERBS and not self.waiting["noun due"]:
             self.verb = True
-        elif self.ends or word == "," or word in {*lex.QUESTION_WORDS} | STARTERS:
+        elif self.ends or word == "," or word in w.VERB_ENDS:
             self.verb = False
         self.note("verb has come", self.verb)
-        self.note("base verb after to", word in BASE and self.one == "to")
+        self.note("base verb after to", word in w.BASE and self.one == "to")
 
     def wait(self, name, opened):
-        self.waiting[name] = opened or (self.waiting[name] and self.word in FILLERS)
+        self.waiting[name] = opened or (self.waiting[name] and self.word in w.FILLERS)
 
     def read_phrases(self):
-        for name, openers in OPENERS.items():
+        for name, openers in w.OPENERS.items():
             self.wait(name, self.word in openers)
             self.note(name, self.waiting[name] and name not in ("verb", "definite"))
 
     def read_list(self):
-        is_item = self.word in {"a", "an", "some", "very"} | set(lex.NUMBERS) | (ADJECTIVES - VERBS) | NOUNS
+        is_item = self.word in w.ITEM
         separated = self.one in {",", "and"} and self.bare_noun[-2:-1] == [True]
         separated = separated or ([self.two, self.one] == [",", "and"] and self.bare_noun[-3:-2] == [True])
-        self.bare_noun.append(self.word in NOUNS and not self.was_waiting["definite"])
+        self.bare_noun.append(self.word in w.NOUNS and not self.was_waiting["definite"])
         if is_item and separated:
             self.item += 1
             self.item_after_and = self.one == "and"
@@ -150,39 +128,39 @@ class Reader:
             return True
         if self.word in ("it", "you"):
             clause = place and self.one not in ("after", "before")
-            return clause or self.one in ASKING | {"and", "do", "have"}
+            return clause or self.one in w.BEFORE_IT
         called = self.quoted and self.one == ","
-        if self.word in NAMES and place and not called and self.one != "dear":
+        if self.word in w.NAMES and place and not called and self.one != "dear":
             return True
-        if self.word in RELATIVES and place and not called and not self.was_waiting["noun due"]:
+        if self.word in w.RELATIVES and place and not called and not self.was_waiting["noun due"]:
             return True
         if self.word in ("everyone", "there"):
             return place
-        timed = kind_of(self.word) == "thing" and self.was_waiting["time"]
-        return self.word in NOUNS and self.was_waiting["subject"] and not timed
+        timed = w.kind_of(self.word) == "thing" and self.was_waiting["time"]
+        return self.word in w.NOUNS and self.was_waiting["subject"] and not timed
 
     def read_subject(self):
-        splits = self.one == "and" and self.two not in NAMES | NOUNS | ME
+        splits = self.one == "and" and self.two not in w.NAMED
         place = splits or (not self.verb_before and self.one not in lex.PREPOSITIONS)
         place = place or (self.one == "named" and self.there) or self.tag_before
         self.there = (self.there or self.word == "there") and not self.ends
         joins = self.one == "and" and self.heads[-2:-1] == [True]
-        joined_noun = self.word in NOUNS and self.was_waiting["join"]
-        joined = joined_noun or (self.word in NAMES and (joins or self.joined_noun))
+        joined_noun = self.word in w.NOUNS and self.was_waiting["join"]
+        joined = joined_noun or (self.word in w.NAMES and (joins or self.joined_noun))
         self.joined_noun = joined_noun
         head = joined or self.is_head(place)
-        definite = self.word in {"the", *lex.POSSESSIVES}
+        definite = self.word in w.DEFINITE
         self.wait("subject", (definite and place) or (self.word in ("a", "an") and self.first))
         self.wait("time", definite and self.one in ("after", "before"))
         self.wait("join", definite and joins)
         if self.opens:
             self.speaker = self.subject
         if head:
-            self.subject = "plural" if joined else kind_of(self.word)
+            self.subject = "plural" if joined else w.kind_of(self.word)
             self.by_pronoun = self.word in lex.SUBJECT_PRONOUNS
-        elif self.ends or (self.word == "," and self.one in NAMES and self.quoted):
+        elif self.ends or (self.word == "," and self.one in w.NAMES and self.quoted):
             self.subject = None
-        if self.word in (NOUNS | NAMES | ME) - {"her"} and not head:
+        if self.word in w.OBJECTS and not head:
             self.note("object of the verb", self.was_waiting["verb"])
             self.note("object of a preposition", self.was_waiting["noun due: after a preposition"])
         self.note(f"subject: {self.subject}", self.subject not in (None, "listener", "other person"))
@@ -194,7 +172,7 @@ class Reader:
         self.tag_before = self.tag_verb
 
     def read_pronouns(self):
-        for gender, pronouns, people in (("female", HER, FEMALE), ("male", HIM, MALE)):
+        for gender, pronouns, people in (("female", w.HER, w.FEMALE), ("male", w.HIM, w.MALE)):
             if self.word in pronouns:
                 self.note("pronoun: antecedent in this sentence", self.met_here[gender])
                 self.note(
@@ -208,10 +186,10 @@ class Reader:
     def read_names(self):
         if self.ends:
             self.pair, self.pair_again = None, False
-        if self.word in NAMES:
+        if self.word in w.NAMES:
             self.note("name: seen before", self.word in self.words)
             self.note("name: first time", self.word not in self.words)
-            if self.one == "and" and self.two in NAMES:
+            if self.one == "and" and self.two in w.NAMES:
                 self.pair = (self.two, self.word)
             elif self.pair and self.word in self.pair:
                 self.pair_again = True
@@ -228,9 +206,7 @@ class Reader:
 
     def read_memory(self):
         told = [*self.words, self.word]
-        self.note(
-            "content word again", self.word in self.words and self.word in NOUNS | NAMES | ADJECTIVES | VERBS
-        )
+        self.note("content word again", self.word in self.words and self.word in w.CONTENT)
         for length, name in ((2, "pair again"), (3, "run of three again")):
             run = told[-length:]
             earlier = [told[i : i + length] for i in range(len(told) - length)]
@@ -240,7 +216,7 @@ class Reader:
         self.note("next number due", self.word == "," and (self.counted_on or self.one == "one"))
         self.note("next day due", self.word == "on" and self.rank["day"])
         self.counted_on = False
-        for series, members in SERIES.items():
+        for series, members in w.SERIES.items():
             if self.word in members:
                 rank = members.index(self.word) + 1
                 follows = self.rank[series] > 0 and rank == self.rank[series] + 1
@@ -250,7 +226,7 @@ class Reader:
 
     def read_story(self):
         self.note("story: first sentence", self.sentences == 0)
-        self.sentences += self.word in MARKS
+        self.sentences += self.word in w.MARKS
         self.sentence.append(self.word)
         begin = " ".join(self.sentence[1:] if self.sentence[0] == "but" else self.sentence)
         if self.first_at >= 0 and not self.sentence_quoted:
@@ -271,7 +247,7 @@ def read_row(row):
     reader, truth = Reader(), []
     for token in row:
         word = WORDS[token]
-        if word in SPECIAL:
+        if word in w.SPECIAL:
             reader = Reader()
             truth.append(set())
         else:

@@ -108,16 +108,27 @@ LOOKUP = {
 }
 
 
+CLAUSE_ENDS = {",", "and", "or", *STARTERS}
+VERB_ENDS = {*lex.QUESTION_WORDS, *STARTERS}
+QUESTIONS = {*lex.QUESTION_WORDS, *ASKING}
+BEFORE_IT = {"and", "do", "have", *ASKING}
+ITEM = {"a", "an", "some", "very", *lex.NUMBERS, *(ADJECTIVES - VERBS), *NOUNS}
+NAMED = NOUNS | NAMES | ME
+OBJECTS = NAMED - {"her"}
+CONTENT = NOUNS | NAMES | ADJECTIVES | VERBS
+DEFINITE = OPENERS["definite"]
+KINDS = {
+    "speaker": {"i"},
+    "listener": {"you"},
+    "it": {"it"},
+    "plural": {*PLURALS, "they", "we"},
+    "male": MALE,
+    "female": FEMALE,
+    "animal": {*ANIMALS, *lex.PET_NAMES},
+    "other person": PEOPLE,
+}
+
+
 def kind_of(word):
     """What sort of subject a word makes."""
-    kinds = {
-        "speaker": ["i"],
-        "listener": ["you"],
-        "it": ["it"],
-        "plural": [*PLURALS, "they", "we"],
-        "male": MALE,
-        "female": FEMALE,
-        "animal": [*ANIMALS, *lex.PET_NAMES],
-        "other person": PEOPLE,
-    }
-    return next((kind for kind, words in kinds.items() if word in words), "thing")
+    return next((kind for kind, words in KINDS.items() if word in words), "thing")

@@ -1,5 +1,8 @@
 """The stories' labels: by hand, against a slow reader, against the grammar, and that they look only back."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from story_cases import CASES
@@ -12,6 +15,7 @@ from sae_course.data.stories.labels_reading import Reading
 from sae_course.data.stories.labels_reference import Kind, Reference
 from sae_course.data.stories.labels_syntax import Syntax
 from sae_course.data.stories.rows import Story, rows, story
+from sae_course.data.stories.tale import Sentence
 from sae_course.data.stories.vocabulary import BOS, EOS, PAD, WORD_IDS, WORDS
 from sae_course.runtime import CourseError, project_root
 
@@ -116,27 +120,35 @@ def test_what_is_no_row_of_ids_is_refused(tokens: np.ndarray) -> None:
 
 
 # --- against the grammar ------------------------------------------------------------------------------
+class Told(NamedTuple):
+    """Stories with what the grammar knows, and their tokens as one batch."""
+
+    stories: list[Story]
+    tokens: np.ndarray
+
+    def sentences(self) -> Iterator[tuple[Sentence, int, slice]]:
+        """Each sentence, the row it is in, and where."""
+        for row, tale in enumerate(self.stories):
+            begin = 0
+            for sentence in tale.sentences:
+                end = begin + len(sentence.words.split())
+                yield sentence, row, slice(begin, end)
+                begin = end
+
+
 @pytest.fixture(scope="module")
-def annotated() -> list[Story]:
-    return [story(index, split="test") for index in range(500)]
+def annotated() -> Told:
+    stories = [story(index, split="test") for index in range(500)]
+    longest = max(len(tale.tokens) for tale in stories)
+    return Told(stories, np.array([tale.tokens + [PAD] * (longest - len(tale.tokens)) for tale in stories]))
 
 
-def sentences(stories: list[Story]):
-    """(the sentence, its slice of the story's tokens, the story's tokens) of every sentence."""
-    for number, tale in enumerate(stories):
-        begin = 0
-        for sentence in tale.sentences:
-            end = begin + len(sentence.words.split())
-            yield number, sentence, slice(begin, end)
-            begin = end
-
-
-def test_phases_are_the_grammars(annotated: list[Story]) -> None:
-    truth = [labels(np.array(tale.tokens)) for tale in annotated]
-    for number, sentence, where in sentences(annotated):
-        last = where.stop - 1
-        phases = [p for p in ("opening", "problem", "ending") if truth[number][f"story: {p}"][0, last]]
-        assert phases == [sentence.phase], sentence.words
+def test_phases_are_the_grammars(annotated: Told) -> None:
+    truth = labels(annotated.tokens)
+    phases = {name: truth[f"story: {name}"] for name in ("opening", "problem", "ending")}
+    for sentence, row, where in annotated.sentences():
+        found = [name for name, mask in phases.items() if mask[row, where.stop - 1]]
+        assert found == [sentence.phase], sentence.words
 
 
 # The grammar's kinds, and what the words alone say: "it" may be an animal; the flowers or an animal can be
@@ -151,15 +163,13 @@ KINDS = {
 }
 
 
-def test_subjects_are_the_grammars(annotated: list[Story]) -> None:
-    references = [Reference(Syntax(Reading(np.array(tale.tokens)))) for tale in annotated]
+def test_subjects_are_the_grammars(annotated: Told) -> None:
+    reference = Reference(Syntax(Reading(annotated.tokens)))
     checked = 0
-    for number, sentence, where in sentences(annotated):
-        reference = references[number]
-        outside = where.start + np.flatnonzero(~reference.syntax.inside_quote[0, where])
-        said = reference.subject[0, outside]
-        said = said[reference.syntax.verb_has_come[0, outside] & (said != Kind.NONE)]
-        if sentence.subject and len(said):
+    for sentence, row, where in annotated.sentences():
+        told = ~reference.syntax.inside_quote[row, where] & reference.syntax.verb_has_come[row, where]
+        said = [kind for kind in reference.subject[row, where][told] if kind != Kind.NONE]
+        if sentence.subject and said:
             # "there was a girl named Mary": the grammar means Mary; what follows "there" is no subject here.
             there = " there " in f" {sentence.words}" and said[0] == Kind.THING
             found = {said[0], said[-1]} if there else {said[0]}
@@ -168,41 +178,32 @@ def test_subjects_are_the_grammars(annotated: list[Story]) -> None:
     assert checked > 6000
 
 
-def test_speakers_are_the_grammars(annotated: list[Story]) -> None:
-    truth = [labels(np.array(tale.tokens)) for tale in annotated]
-    checked = {"female": 0, "male": 0, "unknown": 0}
-    for number, sentence, where in sentences(annotated):
+def test_speakers_are_the_grammars(annotated: Told) -> None:
+    truth = labels(annotated.tokens)
+    speaker = {who: truth[f"quote: speaker {who}"] for who in ("female", "male", "not known")}
+    checked = dict.fromkeys(speaker, 0)
+    for sentence, row, where in annotated.sentences():
         words = sentence.words.split()
-        if words.count('"') != 2:
+        # Where one quote begins the sentence, or comes soon after, the grammar's subject is who speaks.
+        if words.count('"') != 2 or words.index('"') > 5:
             continue
-        first_inside = where.start + words.index('"') + 1
-        female, male, unknown = (
-            truth[number][f"quote: speaker {who}"][0, first_inside] for who in ("female", "male", "not known")
-        )
-        if words[0] == '"':
-            assert unknown
-            checked["unknown"] += 1
-        elif sentence.subject in ("female", "male") and words.index('"') < 6:
-            assert (female, male, unknown) == (
-                sentence.subject == "female",
-                sentence.subject == "male",
-                False,
-            )
-            checked[sentence.subject] += 1
+        who = "not known" if words[0] == '"' else sentence.subject
+        if who in speaker:
+            inside = where.start + words.index('"') + 1
+            assert [name for name, mask in speaker.items() if mask[row, inside]] == [who], sentence
+            checked[who] += 1
     assert min(checked.values()) > 100
 
 
-def test_the_other_name_follows_where_it_is_due(annotated: list[Story]) -> None:
+def test_the_other_name_follows_where_it_is_due(annotated: Told) -> None:
     """The one who gets the gift is the one of the two whom the sentence named once."""
-    checked = 0
-    for tale in annotated:
-        words = tale.words
-        for position in np.flatnonzero(labels(np.array(tale.tokens))["the other name is due"][0]):
-            begin = max([-1, *(i for i in range(position) if words[i] in {".", "!", "?", '"'})])
-            first, second, again = [w for w in words[begin + 1 : position] if w[0].isupper()]
-            assert words[position + 1] == ({first, second} - {again}).pop(), words[begin : position + 2]
-            checked += 1
-    assert checked > 100
+    found = np.argwhere(labels(annotated.tokens)["the other name is due"])
+    for row, position in found:
+        words = annotated.stories[row].words
+        begin = max([-1, *(i for i in range(position) if words[i] in {".", "!", "?", '"'})])
+        first, second, again = [word for word in words[begin + 1 : position] if word[0].isupper()]
+        assert words[position + 1] == ({first, second} - {again}).pop(), words[begin : position + 2]
+    assert len(found) > 100
 
 
 # --- the table ----------------------------------------------------------------------------------------

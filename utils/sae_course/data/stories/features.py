@@ -104,7 +104,7 @@ _GROUPS: dict[str, dict[str, str]] = {
             "From the first word of a list's second item, as long as only nouns, numbers, adjectives, a, an, "
             "some, and, and commas follow."
         ),
-        "list: second item": "A word of the second of some indefinite or bare nouns, joined by commas or and.",
+        "list: second item": "A word of the second of several bare or indefinite nouns with commas or and.",
         "list: third item or later": "A word of the third item of a list, or of a later one.",
         "list: item after and": "A word of a list's item before which the word and stands.",
     },
