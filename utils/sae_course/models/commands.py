@@ -1,5 +1,6 @@
 """``sae-course models`` and ``sae-course train-model``: click's side of them."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,13 +183,14 @@ def _command(name: str, text: Path | None, like: str | None, vocab: int | None, 
 
 
 def choose_device(device: str) -> str:
-    """``device`` if it can be used; without one, CUDA where there is one.
+    """``device`` if it can be used; without one SAE_COURSE_DEVICE, or CUDA where there is one.
 
     Raises:
         CourseError: for a device that can't be used here.
     """
     import torch  # noqa: PLC0415 - `sae-course --help` stays instant
 
+    device = device or os.environ.get("SAE_COURSE_DEVICE", "")
     if not device:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
