@@ -1,69 +1,70 @@
-"""Models and a text small enough for a test."""
+"""Mini models that take a moment to make: the four architectures with untrained weights, shipped for real."""
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import torch
+from torch import Tensor, nn
 
-from sae_course.models.batches import Batches, batches
-from sae_course.models.specs import ModelSpec, TrainingSpec
+from sae_course.data.text import train_tokenizer
+from sae_course.models.own_text import OwnText
+from sae_course.models.plain import untrained
+from sae_course.models.ship import Weights, file_names, ship
+from sae_course.models.specs import ModelSpec, TrainingSpec, mini_specs
+from sae_course.models.train import Trained
 
-TRAINING = TrainingSpec(rows=4, steps=20, warm_up=3)
-PLAIN = ModelSpec(
-    "tiny",
-    "text",
-    TRAINING,
-    n_layers=1,
-    n_ctx=16,
-    d_vocab=40,
-    d_model=16,
-    n_heads=2,
-    d_head=8,
-    d_mlp=32,
-    attn_scale=False,
-)
-ATTENTION_ONLY = replace(PLAIN, n_layers=2, attn_only=True, shortformer=True, attn_scale=True)
-GEMMA = replace(
-    PLAIN,
-    n_layers=2,
-    n_heads=4,
-    d_head=4,
-    n_key_value_heads=2,
-    window=4,
-    gemma2=True,
-    attn_scale=True,
-)
-SPECS = {"plain": PLAIN, "attention only": ATTENTION_ONLY, "gemma": GEMMA}
+NAMES = ("tiny-stories-1L-21M", "attn-only-2l-demo", "othello-gpt", "gemma-2-2b")
 
 
-def training(spec: ModelSpec, **settings: Any) -> ModelSpec:
-    return replace(spec, training=replace(spec.training, **settings))
+def tiny_spec(name: str) -> ModelSpec:
+    """The spec of the mini model ``name``, made small."""
+    spec = mini_specs()[name]
+    return replace(
+        spec,
+        training=TrainingSpec(rows=8, steps=20),
+        n_layers=2 if spec.n_layers > 1 else 1,
+        n_ctx=59 if spec.data == "othello" else 32,
+        d_model=32,
+        n_heads=4,
+        d_head=8,
+        n_key_value_heads=2 if spec.gemma2 else None,
+        d_mlp=64,
+        window=8 if spec.gemma2 else None,
+    )
 
 
-def rows(spec: ModelSpec = PLAIN, n_rows: int = 30, seed: int = 0) -> np.ndarray:
-    found = np.random.default_rng(seed).integers(3, spec.d_vocab, (n_rows, spec.n_ctx)).astype(np.uint16)
-    found[:, 0] = 1
-    return found
+def shipped(spec: ModelSpec, folder: Path, seed: int = 3) -> nn.Module:
+    """Ship an untrained model of ``spec``; returns it with the weights as they are in the file.
 
-
-def reading(spec: ModelSpec = PLAIN, seed: int = 0) -> Batches:
-    return batches(spec, rows=rows(spec, seed=seed))
-
-
-def stirred(model: torch.nn.Module, seed: int = 0, by: float = 0.3) -> torch.nn.Module:
-    """Every weight, bias and norm moved, so that one left out of a conversion shows."""
+    Every weight is random: at initialisation the biases are zero and the norms one, which hides a lost one.
+    """
+    model = untrained(spec, seed)
     stream = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(by * torch.randn(parameter.shape, generator=stream))
-    return model
+            moved = parameter + 0.1 * torch.randn(parameter.shape, generator=stream)
+            parameter.copy_(moved.half().float())
+    state: dict[str, Tensor] = dict(model.state_dict())
+    halved = {key: value.half().contiguous() for key, value in file_names(spec, state).items()}
+    ship(
+        spec,
+        Trained(state, [], 1.0, 33_000_000),
+        Weights(halved, "float16", {}),
+        [],
+        folder,
+        held_out_loss=1.0,
+        stands_in_for="a test",
+        command="none",
+    )
+    return model.eval()
 
 
-def text(n_sentences: int = 2500, seed: int = 0) -> str:
-    """Sentences with a pattern to learn: who likes what is always the same."""
-    stream = np.random.default_rng(seed)
-    who = ["Anna", "Béla", "Chris", "Dora", "Emil"]
-    what = ["apples", "bridges", "cats", "drums", "snow"]
-    picked = stream.integers(0, len(who), n_sentences)
-    return "".join(f"{who[i]} likes {what[i]}.\n" for i in picked)
+def own_model(name: str, folder: Path) -> OwnText:
+    """Ship an untrained model of a learner's own, with its text."""
+    text = "The cat sat on the mat. The dog sat on the cat.\n" * 200
+    tokenizer = train_tokenizer(text, 300, name)
+    rows = torch.arange(7 * 32).reshape(7, 32).numpy().astype("uint16") % len(tokenizer)
+    own = OwnText(tokenizer, rows[:5], rows[5:])
+    own.write(name, folder)
+    shipped(replace(tiny_spec("tiny-stories-1L-21M"), name=name, data="text", d_vocab=len(tokenizer)), folder)
+    return own

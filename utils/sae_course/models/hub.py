@@ -56,11 +56,24 @@ def fetching(source: Source) -> Iterator[None]:
         raise
     except Exception as error:
         message = explain(error, source)
+        if message is None and (damaged := remove_damaged(source)):
+            message = _was_damaged(source, damaged)
         if message is None:
             raise
         raise CourseError(message) from error
     if damaged := remove_damaged(source, CHECKED_ALWAYS):
         raise CourseError(_was_damaged(source, damaged))
+
+
+def ask(source: Source) -> None:
+    """Ask the hub about a repository of which the cache has nothing yet; to be called inside `fetching`.
+
+    Without a network this fails at once; `transformers` and `datasets` try for half a minute.
+    """
+    from huggingface_hub import HfApi  # noqa: PLC0415
+
+    if not (source.folder / "snapshots").exists():
+        HfApi().repo_info(source.repository, repo_type=source.kind, timeout=20)
 
 
 @contextlib.contextmanager
@@ -91,7 +104,7 @@ class _Signs:
         self.words = " ".join(str(cause) for cause in chain)
         responses = [getattr(cause, "response", None) for cause in chain]
         self.status = next((r.status_code for r in reversed(responses) if r is not None), None)
-        self.full_disk = any(getattr(cause, "errno", None) == errno.ENOSPC for cause in chain)
+        self.errnos = {getattr(cause, "errno", None) for cause in chain}
 
     def any(self, *names: str) -> bool:
         return not self.names.isdisjoint(names)
@@ -149,8 +162,8 @@ _MINI = 'or go on with scale="mini", which needs no network.'
 
 def _offline(_: _Signs, source: Source) -> str:
     return (
-        f"{source.repository} is not in this machine's cache, and HF_HUB_OFFLINE keeps the course from the "
-        f"network: unset it and restart, {_MINI}"
+        f"{source.repository} can't be had from this machine's cache alone, and HF_HUB_OFFLINE keeps the "
+        f"course from the network: unset it and restart, {_MINI}"
     )
 
 
@@ -239,7 +252,7 @@ def _refused(signs: _Signs, source: Source) -> str:
 _MESSAGES: tuple[tuple[Callable[[_Signs, Source], bool], Callable[[_Signs, Source], str]], ...] = (
     (lambda s, _: s.any("OfflineModeIsEnabled") or s.say("OfflineModeIsEnabled"), _offline),
     (lambda s, to: s.any("GatedRepoError") or (bool(to.entry.licence) and s.status in (401, 403)), _gated),
-    (lambda s, _: s.full_disk or s.say("No space left"), _full_disk),
+    (lambda s, _: errno.ENOSPC in s.errnos or s.say("No space left"), _full_disk),
     (lambda s, _: s.any("MemoryError", "OutOfMemoryError"), _memory),
     (lambda s, _: s.any("UnpicklingError") and s.say("Unsupported"), _refused),
     (lambda s, _: s.any("RemoteProtocolError"), _broken_off),
@@ -260,6 +273,7 @@ _MESSAGES: tuple[tuple[Callable[[_Signs, Source], bool], Callable[[_Signs, Sourc
                 "ArrowInvalid",
             )
             or s.say("Consistency check failed", "PytorchStreamReader")
+            or errno.EINVAL in s.errnos  # PyTorch's, for a zip archive without its end
         ),
         _damaged,
     ),

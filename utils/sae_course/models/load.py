@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..runtime import CourseError, current
 from .cards import Card
-from .hub import Source, fetching
+from .hub import Source, ask, fetching
 from .names import Entry, Files, choose_scale, entry, files
 from .specs import ModelSpec
 
@@ -201,7 +201,9 @@ def published_config(wanted: Entry, device: str) -> Any:
     """TransformerLens' config of a published model, read from the hub where it is not built in."""
     from transformer_lens.loading_from_pretrained import get_pretrained_model_config  # noqa: PLC0415
 
-    with fetching(Source(wanted, "model")), deprecated():
+    source = Source(wanted, "model")
+    with fetching(source), deprecated():
+        ask(source)
         return get_pretrained_model_config(wanted.name, device=device)
 
 
@@ -209,8 +211,10 @@ def _published(wanted: Entry, device: str) -> tuple["HookedSAETransformer", str,
     _enough_memory(wanted)
     with deprecated():
         from sae_lens import HookedSAETransformer  # noqa: PLC0415 - seconds
+    source = Source(wanted, "model")
     # TransformerLens prints a line of its own; ours says more.
-    with fetching(Source(wanted, "model")), deprecated(), contextlib.redirect_stdout(io.StringIO()):
+    with fetching(source), deprecated(), contextlib.redirect_stdout(io.StringIO()):
+        ask(source)
         model = HookedSAETransformer.from_pretrained_no_processing(wanted.name, device=device)
     return model.eval(), f"the published {wanted.repository}", ""
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..runtime import CourseError
 from ..runtime.streams import stream_seed
 from .batches import DRILL_EVERY, drills
-from .hub import Source, fetching
+from .hub import Source, ask, fetching
 from .load import mini_card
 from .names import Entry, choose_scale, entry, files
 from .specs import ModelSpec
@@ -17,8 +17,8 @@ from .specs import ModelSpec
 if TYPE_CHECKING:
     from datasets import IterableDataset
 
-SHARDS = 2**15
-"""Blocks of rows in a generated stream: 2 billion tokens of stories, and more of games."""
+SHARDS, BLOCKS = 2**12, 8
+"""Of a generated stream, and blocks of rows in each: 2 billion tokens of stories, and more of games."""
 _ROWS = 256  # in a block of stories; a multiple of the stories' own blocks
 HELD_OUT = 2_000
 """Rows at the beginning of a published dataset's training split that are the test split here."""
@@ -91,17 +91,18 @@ def _length(spec: ModelSpec, n_ctx: int | None) -> int:
 
 
 def _generated(block: Block, n_ctx: int, split: str) -> "IterableDataset":
-    """An IterableDataset of blocks; each is a shard, so that going on from a state makes no row again."""
+    """An IterableDataset of blocks in shards: to go on from a state, it makes the rows of one shard again."""
     from datasets import Features, IterableDataset, List, NamedSplit, Value  # noqa: PLC0415 - a second
 
-    def rows(blocks: list[int]) -> Iterator[dict[str, Any]]:
-        for number in blocks:
-            for row in block(number).tolist():
-                yield {"tokens": row}
+    def rows(shards: list[int]) -> Iterator[dict[str, Any]]:
+        for shard in shards:
+            for number in range(shard * BLOCKS, (shard + 1) * BLOCKS):
+                for row in block(number).tolist():
+                    yield {"tokens": row}
 
     features = Features({"tokens": List(Value("int64"), length=n_ctx)})
     return IterableDataset.from_generator(
-        rows, features=features, gen_kwargs={"blocks": list(range(SHARDS))}, split=NamedSplit(split)
+        rows, features=features, gen_kwargs={"shards": list(range(SHARDS))}, split=NamedSplit(split)
     )
 
 
@@ -140,7 +141,9 @@ def _published(wanted: Entry, split: str, seed: int, n_ctx: int | None) -> "Iter
 
     assert wanted.dataset is not None
     length = n_ctx or wanted.dataset.n_ctx
-    with fetching(Source(wanted, "dataset")):
+    source = Source(wanted, "dataset")
+    with fetching(source):
+        ask(source)
         stream = load_dataset(wanted.dataset.repository, split="train", streaming=True)
         first = next(iter(stream))
     column = next((name for name in ("tokens", "input_ids") if name in first), None)

@@ -1,4 +1,4 @@
-"""The truth of tokens: all of it for stories and games; of published text, what the tokens themselves show."""
+"""The truth of tokens: all of it for stories and games; of published text, what the tokens show."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -33,13 +33,13 @@ def truth(
 ) -> Labels:
     """What is true at each token that ``name`` reads; each label depends on the tokens up to its own only.
 
-    ============  ==========================================  ===========================================
-    \             mini                                        full
-    ============  ==========================================  ===========================================
-    Othello       all of ``data.othello``                     the same: the vocabulary is the same
-    stories       all of ``data.stories``                     `RULES`, over the spelling of the tokens
-    your text     none                                        \
-    ============  ==========================================  ===========================================
+    ============  ==========================  =======================================
+    data          mini                        full
+    ============  ==========================  =======================================
+    Othello       all of ``data.othello``     the same: the vocabulary is the same
+    stories       all of ``data.stories``     `RULES`, over the spelling of the tokens
+    your text     none                        (there is none)
+    ============  ==========================  =======================================
 
     Where some or all of it is not known, ``missing`` of the result says so in one line.
 
@@ -65,7 +65,7 @@ def truth(
         return of_stories(rows)
     if tokenizer is None:
         raise CourseError(
-            f"The truth of published text is read off the tokens' spelling: give tokenizer=model.tokenizer."
+            "The truth of published text is read off the tokens' spelling: give tokenizer=model.tokenizer."
         )
     reading = Spelled(rows, tokenizer)
     values = np.stack([rule(reading) & ~reading.special for rule in RULES.values()], axis=-1)
@@ -187,7 +187,6 @@ RULES: dict[str, Callable[[Spelled], Mask]] = {
         name: _words(name)
         for name in (
             "number",
-            "number above four",
             "ordinal",
             "day",
             "colour",
