@@ -94,6 +94,14 @@ def test_no_noun_is_also_a_verb() -> None:
     assert nouns & verbs <= set(lex.AMBIGUOUS)
 
 
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [("apple", "apples"), ("mouse", "mice"), ("sheep", "sheep"), ("loaf", "loaves"), ("box", "boxes")],
+)
+def test_plurals(one: str, many: str) -> None:
+    assert lex.plural(one) == many
+
+
 def test_every_word_is_used_and_no_other(all_stories: list[Told], notices: list[Told]) -> None:
     used = {word for told in (*all_stories, *notices) for word in told.words}
     assert used == set(WORDS) - set(SPECIALS)
