@@ -246,8 +246,9 @@ def test_one_card_whole(home, capsys):
 
 def test_the_number_of_steps_follows_the_text(home, monkeypatch):
     path = home.parent / "text.txt"
+    monkeypatch.setattr(own_text, "FEWEST", 1)
     spec, own = prepare("mine", path, LIKE, 300)
-    assert spec.training.steps == 20 * len(own.train) // 4
+    assert spec.training.steps == 6 * len(own.train) // 4
     monkeypatch.setattr(own_text, "MOST", 100)
     assert prepare("mine", path, LIKE, 300)[0].training.steps == 100
     monkeypatch.setattr(own_text, "MOST", 9000)

@@ -191,7 +191,8 @@ class _Memory:
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+                # Copied: the tensors lie in the mapped file, which Windows would not let be replaced.
+                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             found, progress = json.loads(metadata["spec"]), json.loads(metadata["progress"])
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise CourseError(
