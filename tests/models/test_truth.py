@@ -120,6 +120,13 @@ def test_other_words() -> None:
     }
 
 
+def test_nothing_is_true_of_a_special_token() -> None:
+    assert true_of(' "', "a", ".", "\n", "<bos>", "a", "<bos>")["<bos>"] == []
+    tokenizer = Letters("a", ".", "<bos>", "<bos>")
+    found = truth("gemma-2-2b", tokenizer.ids, "full", tokenizer=tokenizer)
+    assert not found.values[0, 2:].any()
+
+
 @pytest.mark.parametrize(
     ("texts", "inside", "closing"),
     [
@@ -150,6 +157,7 @@ def test_repeats_count_within_a_document() -> None:
     assert where("token again", *texts) == "....xxxx...x"
     assert where("pair again", *texts) == ".....xx....."
     assert where("run of three again", *texts) == "......x....."
+    assert where("pair again", "a", "a", "a") == "..x"
 
 
 def test_rules_agree_with_a_slow_reading_of_random_rows() -> None:

@@ -141,15 +141,14 @@ class Spelled:
         shape = n_rows, n_pos = self._places.shape
         document = np.cumsum(self.special, axis=1) + np.arange(n_rows)[:, None] * (n_pos + 1)
         # A number for each distinct run of 1, 2, … n tokens of a document, from that of the run one shorter.
-        run = document
+        # A run that begins before its row or document holds what is nowhere else in it, and is never found.
+        run, nothing = document, len(self._texts)
         for back in range(n):
-            shifted = np.pad(self._places, ((0, 0), (back, 0)))[:, :n_pos]
-            _, run = np.unique(run * (len(self._texts) + 1) + shifted, return_inverse=True)
+            shifted = np.pad(self._places, ((0, 0), (back, 0)), constant_values=nothing)[:, :n_pos]
+            _, run = np.unique(run * (nothing + 1) + shifted, return_inverse=True)
             run = run.reshape(shape)
         _, first, which = np.unique(run, return_index=True, return_inverse=True)
-        repeated = np.arange(run.size).reshape(shape) > first[which].reshape(shape)
-        whole = self._where - self.last(self.special) >= n
-        return repeated & whole
+        return np.arange(run.size).reshape(shape) > first[which].reshape(shape)
 
 
 def _words(feature: str) -> Callable[[Spelled], Mask]:
