@@ -133,6 +133,22 @@ def test_ctrl_c_and_on(home, capsys, monkeypatch):
     assert (home / "models" / "likes.safetensors").read_bytes() == whole
 
 
+def test_ctrl_c_while_measuring_ends_at_once_and_loses_nothing(home, capsys, monkeypatch):
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("Ctrl-C was not heard")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(produce, "figures", interrupted)
+        with pytest.raises(click.Abort):
+            train(home, "--steps", "5")
+    assert not (home / "models").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    capsys.readouterr()
+    train(home, "--steps", "5")
+    assert "step 5" not in capsys.readouterr().err, "nothing is trained again"
+
+
 def test_another_text_does_not_go_on_from_the_checkpoint(home, monkeypatch):
     def stopped(*arguments, **settings):
         raise KeyboardInterrupt

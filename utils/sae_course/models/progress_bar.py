@@ -60,8 +60,9 @@ class TrainingBar:
             raise KeyboardInterrupt
 
     def stage(self, words: str) -> None:
-        """What comes after training."""
-        self.bar.clear()
+        """What comes after training: it has no steps, so Ctrl-C ends it at once."""
+        signal.signal(signal.SIGINT, self.before)
+        self.bar.close()
         click.echo(f"{words[0].upper()}{words[1:]} …", err=True)
 
     def _begin(self, step: int) -> None:
