@@ -85,6 +85,9 @@ def test_one_row_in_eight_is_a_drill():
         periods = [p for p in range(8, spec.n_ctx // 2 + 1) if (row[1 + p :] == row[1:-p]).all()]
         repeats.append(bool(periods))
     assert sum(repeats) == 16 // DRILL_EVERY
+    # Others at each step, and others held out.
+    for other in (batches(spec)(1), batches(spec, "test")(0)):
+        assert not (other.tokens.numpy()[repeats] == tokens[repeats]).all(axis=1).any()
 
 
 def test_drills_repeat_and_begin_with_bos():
