@@ -26,6 +26,7 @@ def wrap(tokenizer: "Tokenizer", name: str) -> "PreTrainedTokenizerFast":
     found = [tokenizer.token_to_id(token) for token in SPECIAL]
     if found != [0, 1, 2]:
         raise CourseError(f"The tokenizer of {name} has {SPECIAL} at {found}; they should be 0, 1 and 2.")
+    # transformers 5 sets the same for add_bos_token; transformers 4 does not.
     tokenizer.post_processor = TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, 1)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
