@@ -98,7 +98,8 @@ def test_the_page_says_what_the_card_says(tmp_path: Path) -> None:
     text = (tmp_path / page.FILE).read_text(encoding="utf-8")
     for words in (
         "a published one", "1,234 parameters", "1.0 million tokens", "60 s", "a machine",
-        "`abababababababab…`", f"`sae-course train-model {spec.name}`", "| reached one | 97.0 % | ≥ 95.0 % | yes | 50.0 % |",
+        "`abababababababab…`", f"`sae-course train-model {spec.name}`",
+        "| reached one | 97.0 % | ≥ 95.0 % | yes | 50.0 % |",
         "| missed one | 2.5 % | ≤ 1.0 % | **missed** | 90.0 % | sentence \\| two |",
         "**Missed:** missed one is 2.5 %, not ≤ 1.0 %.", "1 of 2 reached; **missed:** missed one",
         "note loss", "1. a sample",

@@ -162,18 +162,21 @@ def draw_next_words(
         title: the finding.
         control: what the second number is.
     """
-    names = ["<br>".join(textwrap.wrap(prompt, 44)) for prompt in panels]
+    names = ["<br>".join(textwrap.wrap(prompt, 38)) for prompt in panels]
     fig = make_subplots(rows=1, cols=len(panels), subplot_titles=names, horizontal_spacing=0.14)
     for col, words in enumerate(panels.values(), start=1):
-        for which, name, colour in ((1, control, CONTROL), (0, "the model", PALETTE[0])):
+        for which, name, colour in ((0, "the model", PALETTE[0]), (1, control, CONTROL)):
             fig.add_bar(
                 y=list(words), x=[round(100 * pair[which], 2) for pair in words.values()], name=name,
                 orientation="h", marker_color=colour, showlegend=col == 1, row=1, col=col,
+                texttemplate="%{x:.1f}", textposition="outside", textfont={"size": 11, "color": colour}, cliponaxis=False,
             )  # fmt: skip
-    fig.update_xaxes(range=[0, 100], title_text="probability of the next word, %")
+    fig.update_xaxes(
+        range=[0, 108], tickvals=list(range(0, 101, 25)), title_text="probability of the next word, %"
+    )
     fig.update_yaxes(autorange="reversed")
     fig.update_layout(
-        legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom", "traceorder": "reversed"},
+        legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
         margin={"l": 90},
     )
     deepest = max(name.count("<br>") for name in names)
@@ -248,7 +251,8 @@ def draw_successors(
             nothing was measured.
         title: the finding.
     """
-    widths = [len(words) for words, _ in panels.values()]
+    # A short series needs room for its words all the same.
+    widths = [len(words) ** 0.5 for words, _ in panels.values()]
     fig = make_subplots(
         rows=1, cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.13, column_widths=widths
     )

@@ -79,6 +79,7 @@ def loss_picture(card: Card) -> Picture:
 def games_picture(played: list[Played], control: list[Played]) -> Picture:
     """The final boards, and how far each game went by the rules."""
     whole = sum(game.broken is None for game in played)
+    legal = np.mean([len(game.tokens) for game in played])
     longest = max(len(game.tokens) for game in control)
     names = [
         f"{number}: {len(game.tokens)} moves" + ("" if game.broken is None else f", then {game.broken_name}")
@@ -89,14 +90,15 @@ def games_picture(played: list[Played], control: list[Played]) -> Picture:
         draw_boards(
             np.stack([game.board.state[0, -1] for game in played]),
             names,
-            f"{whole} of {len(played)} games end with every move legal; with random weights none gets beyond "
-            f"{_moves(longest)}",
+            f"{legal:.0f} legal moves on average before one breaks the rules or the game ends, as {whole} of "
+            f"{len(played)} do; with random weights none gets beyond {_moves(longest)}",
             [game.crossed for game in played],
         ),
         "The last boards of ten games of the model against itself",
         "The model plays both sides, each move drawn from its own predictions (not the most probable one, "
-        "and with nothing left out), until the game ends or a move breaks the rules (the cross). The first "
-        "move is a held-out game's, since no token stands for an empty game.",
+        "and with nothing left out: what little probability illegal moves have counts anew at every move), "
+        "until the game ends or a move breaks the rules (the cross). The first move is a held-out game's, "
+        "since no token stands for an empty game.",
     )
 
 

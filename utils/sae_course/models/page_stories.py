@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 N_STORIES, LENGTH, TEMPERATURE = 10, 200, 0.8
 # Rows of the card's held-out sample on which a head is looked for.
 HEAD_ROWS = 200
-SHOWN_WORDS = 6
+SHOWN_WORDS = 5
 LONGEST_OPENING = 24  # tokens: what still can be read on an axis
 _PEOPLE = {
     WORD_IDS[word]: gender
