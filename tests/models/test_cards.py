@@ -121,6 +121,8 @@ def test_all_cards_shipped_first_and_a_broken_one_hides_none(home):
     assert found.names == ("a", "b", "0")
     assert own_models() == home / "models"
     assert len(found.unreadable) == 1
+    write(home / "models" / "a.json", replace(CARD, name="a", parameters=7).to_text())
+    assert [card.parameters for card in cards() if card.name == "a"] == [7], "the learner's stands for it"
     assert "bad.json" in str(found)
     assert "bad.json" in found._repr_html_()
 

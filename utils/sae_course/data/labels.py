@@ -13,8 +13,8 @@ from ..runtime import CourseError
 class Labels:
     """What is true at every token: ``labels["inside a quote"]`` is a mask over the tokens.
 
-    Where the true features are only partly known (real text, at full scale), ``names`` holds those that can be
-    computed and ``missing`` says in one line what is not here; a chapter runs the same with fewer features.
+    Where the true features are only partly known (real text, at full scale), ``names`` holds those that can
+    be computed and ``missing`` says in one line what is not here; a chapter runs the same with fewer.
     """
 
     names: tuple[str, ...]

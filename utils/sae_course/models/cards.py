@@ -212,12 +212,14 @@ def own_models() -> Path:
 def cards() -> Cards:
     """All cards: the shipped models' and then the learner's own, each by name.
 
+    Where the learner trained a shipped model anew, theirs stands for it, as it does in `load_model`.
     One card that can't be read doesn't hide the others: what is wrong with it is in ``unreadable``.
     """
     found, unreadable = [], []
-    for folder in (SHIPPED, own_models()):
+    own = own_models()
+    for folder in (SHIPPED, own):
         for path in sorted(folder.glob("*.json")):
-            if path.name.endswith(".tokenizer.json"):
+            if path.name.endswith(".tokenizer.json") or (folder != own and (own / path.name).exists()):
                 continue
             try:
                 found.append(Card.read(path))

@@ -136,7 +136,7 @@ def train_model(
                 on_stage=bar.stage,
             )
     _show(card)
-    where = f'load_model("{name}") finds it' if text is not None and out is None else "done"
+    where = f'load_model("{name}") finds it' if out is None else "done"
     click.echo(f"Written to {folder}: {where}.")
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..runtime import CourseError, current
 from .cards import Card
 from .hub import Source, ask, fetching
-from .names import Entry, Files, choose_scale, entry, files
+from .names import Entry, Files, choose_scale, entry, files, retrained
 from .specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ def _mini(wanted: Entry, device: str) -> tuple["HookedSAETransformer", str, str]
     state = _weights(wanted, files(wanted), card)
     model = hooked_model(card.spec, state, device, mini_tokenizer(wanted))
     what = "your own model" if wanted.own else "our stand-in"
+    if retrained(wanted):
+        what += f", as you trained it ({files(wanted).weights.parent})"
     return model, what, f", trained on {_count(card.training.tokens)} tokens of {_READS[card.spec.data]}"
 
 
@@ -161,6 +163,11 @@ def _weights(wanted: Entry, at: Files, card: Card) -> dict[str, Tensor]:
 def _again(wanted: Entry) -> str:
     if wanted.own:
         return f"Train it again: sae-course train-model {wanted.name} --text FILE."
+    if retrained(wanted):
+        return (
+            f"It is of your own training: delete {files(wanted).card} to have the course's again, or train it "
+            f"anew: sae-course train-model {wanted.name} --again."
+        )
     return (
         "Install the course again, or in a clone take the file back with git checkout, or train the model "
         f"again: sae-course train-model {wanted.name}."

@@ -120,9 +120,14 @@ def own_names() -> list[str]:
     ]
 
 
+def retrained(entry: Entry) -> bool:
+    """Whether the learner trained one of the four anew (`sae-course train-model NAME`), to be used instead."""
+    return not entry.own and (cards.own_models() / f"{entry.name}.json").exists()
+
+
 def files(entry: Entry) -> Files:
     """Where the mini model's files are, or ought to be."""
-    folder = cards.own_models() if entry.own else cards.SHIPPED
+    folder = cards.own_models() if entry.own or retrained(entry) else cards.SHIPPED
     return Files(
         folder / f"{entry.name}.safetensors",
         folder / f"{entry.name}.json",

@@ -62,6 +62,7 @@ class PlainTransformer(nn.Module):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.shortformer = spec.shortformer
+        self.mask: Tensor
         self.embed = nn.Embedding(spec.d_vocab, spec.d_model)
         self.positions = nn.Parameter(torch.empty(spec.n_ctx, spec.d_model))
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.n_layers))
@@ -135,7 +136,7 @@ def gemma_config(spec: ModelSpec) -> "Gemma2Config":
         intermediate_size=spec.d_mlp,
         num_hidden_layers=spec.n_layers,
         num_attention_heads=spec.n_heads,
-        num_key_value_heads=spec.n_key_value_heads,
+        num_key_value_heads=spec.n_key_value_heads or spec.n_heads,
         head_dim=spec.d_head,
         query_pre_attn_scalar=spec.d_head,
         max_position_embeddings=spec.n_ctx,

@@ -116,7 +116,7 @@ def mini_specs() -> dict[str, ModelSpec]:
         ModelSpec(
             "attn-only-2l-demo",
             "stories and drills",
-            TrainingSpec(rows=16, steps=3500),
+            TrainingSpec(rows=16, steps=2500),
             n_layers=2,
             n_ctx=256,
             d_vocab=words,
@@ -126,7 +126,7 @@ def mini_specs() -> dict[str, ModelSpec]:
         ModelSpec(
             "othello-gpt",
             "othello",
-            TrainingSpec(rows=128, steps=12000, warm_up=200),
+            TrainingSpec(rows=128, steps=10000, warm_up=200),
             n_layers=6,
             n_ctx=59,
             d_vocab=61,
@@ -134,7 +134,7 @@ def mini_specs() -> dict[str, ModelSpec]:
         ModelSpec(
             "gemma-2-2b",
             "stories",
-            TrainingSpec(rows=16, steps=2500),
+            TrainingSpec(rows=16, steps=1800),
             n_layers=4,
             n_ctx=256,
             d_vocab=words,

@@ -1,7 +1,9 @@
-"""The parts of README.md that are made: the chapters' table, and the recorded results."""
+"""The parts of README.md that are made: the chapters' table, the models' cards, and the recorded results."""
 
 from pathlib import Path
 
+from ..models.card_view import architecture, duration
+from ..models.cards import SHIPPED, Card
 from ..runtime import write_atomic
 from ..training import recorded_toy_runs
 from .source import Chapter, Problem, heading
@@ -27,7 +29,8 @@ def write_readme(root: Path, chapters: list[Chapter], address: Address) -> None:
 
 def _made(path: Path, chapters: list[Chapter], address: Address) -> str:
     text = path.read_text(encoding="utf-8")
-    for name, lines in (("chapters", _chapters(chapters, address)), ("results", _results())):
+    made = (("chapters", _chapters(chapters, address)), ("models", _models()), ("results", _results()))
+    for name, lines in made:
         before, opening, rest = text.partition(f"<!-- {name} -->\n")
         _, closing, after = rest.partition(f"<!-- /{name} -->")
         if opening and closing:
@@ -46,6 +49,22 @@ def _chapters(chapters: list[Chapter], address: Address) -> list[str]:
         lines.append(
             f"| [{title}](chapters/{chapter.name}.ipynb) ([solution](solutions/{chapter.name}.ipynb)) "
             f"| {count['exercise']} | {count['question']} | {minutes} | {badges(chapter.name, address)} |"
+        )
+    return lines
+
+
+def _models() -> list[str]:
+    """A row per shipped model, from its card: what was measured, and whether that is what was wanted."""
+    lines = ["| stands in for | how it is built | trained on | measured on held-out data |"]
+    lines.append("|---|---|---|---|")
+    for path in sorted(SHIPPED.glob("*.json")):
+        card = Card.read(path)
+        measured = "; ".join(
+            f"{one}{'' if one.reached in (None, True) else ' **missed**'}" for one in card.behaviours
+        )
+        lines.append(
+            f"| `{card.name}` | {architecture(card)}; {card.parameters / 1e6:.1f} M parameters "
+            f"| {card.training.tokens / 1e6:.0f} M tokens, {duration(card.training.seconds)} | {measured} |"
         )
     return lines
 
