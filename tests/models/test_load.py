@@ -240,7 +240,7 @@ def test_a_model_trained_anew_is_the_one_that_loads_and_says_so(
     theirs = load_model("othello-gpt", "mini")
     assert "as you trained it" in capsys.readouterr().out
     (cards.own_models() / "othello-gpt.safetensors").unlink()
-    with pytest.raises(CourseError, match=r"delete .*othello-gpt\.json to have the course's again"):
+    with pytest.raises(CourseError, match=r"delete .*othello-gpt\.json to have the course's"):
         load_model("othello-gpt", "mini")
     (cards.own_models() / "othello-gpt.json").unlink()
     ours = load_model("othello-gpt", "mini")

@@ -165,7 +165,7 @@ def _again(wanted: Entry) -> str:
         return f"Train it again: sae-course train-model {wanted.name} --text FILE."
     if retrained(wanted):
         return (
-            f"It is of your own training: delete {files(wanted).card} to have the course's again, or train it "
+            f"It is of your own training: delete {files(wanted).card} to have the course's, or train it "
             f"anew: sae-course train-model {wanted.name} --again."
         )
     return (

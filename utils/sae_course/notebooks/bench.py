@@ -1,4 +1,4 @@
-"""``sae-course bench``: what the course costs in seconds and memory, and what ``n_inst`` gains as a ratio."""
+"""``sae-course bench``: what the course costs in seconds and memory, and how fast its data are made."""
 
 import dataclasses
 import os
@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,44 @@ def rows() -> list[tuple[str, str]]:
         ("toy SAE, 1 instance", f"{statistics.median(one):.0f} steps/s"),
         ("gain of n_inst = 16 over one at a time", f"{gain:.1f} ×"),
     ]
-    return found + _chapters(project_root())
+    return found + data_rows() + model_rows() + _chapters(project_root())
+
+
+def data_rows(n_rows: int = 2000, n_games: int = 50_000) -> list[tuple[str, str]]:
+    """How fast the stories, their labels and the games are made, on one core."""
+    from ..data import othello, stories  # noqa: PLC0415
+
+    def speed(units: float, make: Callable[[], Any]) -> float:
+        start = time.process_time()
+        make()
+        return units / (time.process_time() - start)
+
+    tokens = stories.rows(n_rows, 256)
+    return [
+        ("stories, without labels", f"{speed(tokens.size, lambda: stories.rows(n_rows, 256)):,.0f} tokens/s"),
+        ("labels of stories", f"{speed(tokens.size, lambda: stories.labels(tokens)):,.0f} tokens/s"),
+        ("random games of Othello", f"{speed(n_games, lambda: othello.games(n_games)):,.0f} games/s"),
+    ]
+
+
+def model_rows() -> list[tuple[str, str]]:
+    """Seconds until a mini model is loaded and has read its first batch, after the imports, in a new process."""
+    from ..models import MODELS  # noqa: PLC0415
+
+    program = (
+        "import sys, time, datasets, sae_lens, torch; from sae_course import models;"
+        "start = time.perf_counter(); name = sys.argv[1]; model = models.load_model(name, 'mini', quiet=True);"
+        "rows = [row['tokens'] for _, row in zip(range(32), models.token_stream(name, 'mini'))];"
+        "model(torch.stack([torch.as_tensor(row) for row in rows])); print(time.perf_counter() - start)"
+    )
+
+    def seconds(name: str) -> float:
+        run = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program, name], check=True, capture_output=True, text=True
+        )
+        return float(run.stdout.split()[-1])
+
+    return [(f"{name} loaded, first batch read", f"{seconds(name):.2f} s") for name in MODELS]
 
 
 def _chapters(root: Path) -> list[tuple[str, str]]:
@@ -84,7 +122,7 @@ def _chapters(root: Path) -> list[tuple[str, str]]:
 
 @click.command()
 def bench() -> None:
-    """Print import times, the toy SAE's speed, and each chapter's seconds and memory."""
+    """Print import times, the speed of data and models, and each chapter's seconds and memory."""
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
