@@ -85,12 +85,12 @@ def data_rows(n_rows: int = 2000, n_games: int = 50_000) -> list[tuple[str, str]
 
 
 def model_rows() -> list[tuple[str, str]]:
-    """Seconds until a mini model is loaded and has read its first batch, after the imports, in a new process."""
+    """Seconds from the imports to a loaded mini model that has read its first batch, in a new process."""
     from ..models import MODELS  # noqa: PLC0415
 
     program = (
-        "import sys, time, datasets, sae_lens, torch; from sae_course import models;"
-        "start = time.perf_counter(); name = sys.argv[1]; model = models.load_model(name, 'mini', quiet=True);"
+        "import sys, time, datasets, sae_lens, torch; from sae_course import models; name = sys.argv[1];"
+        "start = time.perf_counter(); model = models.load_model(name, 'mini', quiet=True);"
         "rows = [row['tokens'] for _, row in zip(range(32), models.token_stream(name, 'mini'))];"
         "model(torch.stack([torch.as_tensor(row) for row in rows])); print(time.perf_counter() - start)"
     )
