@@ -215,7 +215,6 @@ def test_no_two_features_are_the_same(told: np.ndarray) -> None:
 
 
 RARE = {
-    "feeling: pleasant": "stories have more bad luck than good, until they end",
     "register: notice": "never in a story",
     "register: recipe": "never in a story",
     "register: letter": "never in a story",
