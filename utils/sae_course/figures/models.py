@@ -169,7 +169,8 @@ def draw_next_words(
             fig.add_bar(
                 y=list(words), x=[round(100 * pair[which], 2) for pair in words.values()], name=name,
                 orientation="h", marker_color=colour, showlegend=col == 1, row=1, col=col,
-                texttemplate="%{x:.1f}", textposition="outside", textfont={"size": 11, "color": colour}, cliponaxis=False,
+                texttemplate="%{x:.1f}", textposition="outside", cliponaxis=False,
+                textfont={"size": 11, "color": colour},
             )  # fmt: skip
     fig.update_xaxes(
         range=[0, 108], tickvals=list(range(0, 101, 25)), title_text="probability of the next word, %"
@@ -252,7 +253,7 @@ def draw_successors(
         title: the finding.
     """
     # A short series needs room for its words all the same.
-    widths = [len(words) ** 0.5 for words, _ in panels.values()]
+    widths = [len(words) ** 0.8 for words, _ in panels.values()]
     fig = make_subplots(
         rows=1, cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.13, column_widths=widths
     )
@@ -260,7 +261,7 @@ def draw_successors(
         ticks = {"tickmode": "array", "tickvals": list(range(len(words))), "ticktext": list(words)}
         fig.add_heatmap(z=np.round(100 * np.asarray(grid), 1), coloraxis="coloraxis", row=1, col=col)
         fig.update_xaxes(
-            **ticks, showgrid=False, zeroline=False, tickangle=-60, title_text="predicted", row=1, col=col
+            **ticks, showgrid=False, zeroline=False, tickangle=-90, title_text="predicted", row=1, col=col
         )
         fig.update_yaxes(**ticks, showgrid=False, zeroline=False, autorange="reversed", row=1, col=col)
     fig.update_yaxes(title_text="given", col=1)

@@ -216,7 +216,7 @@ def person_head_pictures(model: "HookedSAETransformer", twin: "HookedSAETransfor
         ),
         Picture(
             "person-head", text, "Attention pattern of that head on the opening of a story",
-            "The left opening of the picture before last; its last word is where the pronoun is predicted.",
+            f"The opening with {words[person]}; at its last word the pronoun is predicted.",
         ),
     ]  # fmt: skip
 
