@@ -77,7 +77,7 @@ def test_othello_blocks_must_hold_whole_steps():
         batches(training(mini_specs()["othello-gpt"], rows=7))
 
 
-def test_one_row_in_eight_is_a_drill():
+def test_every_other_row_is_a_drill():
     spec = training(mini_specs()["attn-only-2l-demo"], rows=16)
     tokens = batches(spec)(0).tokens.numpy()
     repeats = []

@@ -40,9 +40,9 @@ def test_stories_are_the_rows_of_the_stories(name: str) -> None:
     assert (first(9, name, n_ctx=20) == rows(9, 20)).all()
 
 
-def test_every_eighth_row_of_the_attention_only_model_is_a_drill() -> None:
+def test_every_fourth_row_of_the_attention_only_model_is_a_drill() -> None:
     found, told = first(300, "attn-only-2l-demo"), rows(300, 32)
-    is_drill = np.arange(300) % 8 == 7
+    is_drill = np.arange(300) % 4 == 3
     assert (found[~is_drill] == told[~is_drill]).all()
     for row in found[is_drill]:
         assert row[0] == 1

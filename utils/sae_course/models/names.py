@@ -121,7 +121,7 @@ def own_names() -> list[str]:
 
 
 def retrained(entry: Entry) -> bool:
-    """Whether the learner trained one of the four anew (`sae-course train-model NAME`), to be used instead."""
+    """Whether the learner trained one of the four anew (`sae-course train-model NAME`), to be used."""
     return not entry.own and (cards.own_models() / f"{entry.name}.json").exists()
 
 

@@ -56,6 +56,16 @@ class Block(nn.Module):
         return x
 
 
+def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
+    """Sines and cosines of wavelengths from 2 pi to 20,000 pi tokens (Vaswani et al. 2017, section 3.5).
+
+    Shortformer's positions begin as these (Press et al. 2021, section 4.1): they are added to a normalised
+    residual stream, where small random ones go unheard and no head learns to look one token back.
+    """
+    angles = torch.arange(n_ctx)[:, None] / 10_000 ** (torch.arange(0, d_model, 2) / d_model)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
 class PlainTransformer(nn.Module):
     """A decoder with learned positions (added to the residual stream, or shortformer's way)."""
 
@@ -77,6 +87,9 @@ class PlainTransformer(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
                 nn.init.ones_(module.weight)
+        if spec.shortformer:
+            with torch.no_grad():
+                self.positions.copy_(sinusoids(spec.n_ctx, spec.d_model))
 
     def forward(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_vocab"]:
         n = tokens.shape[1]
