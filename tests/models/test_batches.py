@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from trainees import PLAIN, rows, training
 
-from sae_course.models.batches import DRILL_EVERY, Batch, batches, drills
+from sae_course.models.batches import DRILL_EVERY, DRILLS_FIRST, Batch, batches, drills
 from sae_course.models.specs import mini_specs
 from sae_course.runtime import CourseError
 
@@ -77,16 +77,23 @@ def test_othello_blocks_must_hold_whole_steps():
         batches(training(mini_specs()["othello-gpt"], rows=7))
 
 
-def test_every_other_row_is_a_drill():
+def period_of(row: np.ndarray) -> int:
+    """The number of words after which a row repeats; 0 where it does not."""
+    periods = range(8, len(row) // 2 + 1)
+    return next((p for p in periods if (row[1 + p :] == row[1:-p]).all()), 0)
+
+
+def test_drills_come_first_and_then_in_every_fourth_row():
     spec = training(mini_specs()["attn-only-2l-demo"], rows=16)
-    tokens = batches(spec)(0).tokens.numpy()
-    repeats = []
-    for row in tokens:
-        periods = [p for p in range(8, spec.n_ctx // 2 + 1) if (row[1 + p :] == row[1:-p]).all()]
-        repeats.append(bool(periods))
-    assert sum(repeats) == 16 // DRILL_EVERY
-    # Others at each step, and others held out.
-    for other in (batches(spec)(1), batches(spec, "test")(0)):
+    read = batches(spec)
+    for step in (0, DRILLS_FIRST - 1):
+        assert all(0 < period_of(row) <= 32 for row in read(step).tokens.numpy())
+    tokens = read(DRILLS_FIRST).tokens.numpy()
+    repeats = np.array([period_of(row) > 0 for row in tokens])
+    assert repeats.sum() == 16 // DRILL_EVERY
+    # Others at each step, and others held out, where the mixture is there from the beginning.
+    for other in (read(DRILLS_FIRST + 1), batches(spec, "test")(0)):
+        assert [period_of(row) > 0 for row in other.tokens.numpy()] == repeats.tolist()
         assert not (other.tokens.numpy()[repeats] == tokens[repeats]).all(axis=1).any()
 
 

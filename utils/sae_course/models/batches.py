@@ -84,18 +84,24 @@ def _othello(size: int, seed: int, split: str) -> Batches:
     return batch
 
 
-# Every other sequence is a drill: random words, repeated. There every word needs induction; with fewer of
-# them, or with long periods alone, no induction head had formed after 2,500 steps.
-DRILL_EVERY = 2
+# A drill is random words, repeated: there every word of a repetition needs induction. The first steps read
+# nothing but drills with short periods, then every fourth sequence is one. Mixed in from the beginning, no
+# induction head had formed after 2,500 steps (every eighth sequence) or 800 (every second).
+DRILL_EVERY = 4
+DRILLS_FIRST = 400  # steps
 
 
-def drills(n_rows: int, n_ctx: int, d_vocab: int, stream: np.random.Generator) -> np.ndarray:
+def drills(
+    n_rows: int, n_ctx: int, d_vocab: int, stream: np.random.Generator, longest: int | None = None
+) -> np.ndarray:
     """Rows of random words that repeat with a period of their own.
 
-    Periods are between 8 words and half the row, short ones as often as long ones on a logarithmic scale.
+    Periods are between 8 words and ``longest`` (half the row where not given), short ones as often as long
+    ones on a logarithmic scale.
     """
     words = stream.integers(4, d_vocab, size=(n_rows, n_ctx))
-    periods = np.exp(stream.uniform(np.log(8), np.log(n_ctx // 2 + 1), size=n_rows)).astype(np.int64)
+    end = (longest or n_ctx // 2) + 1
+    periods = np.exp(stream.uniform(np.log(8), np.log(end), size=n_rows)).astype(np.int64)
     rows = np.take_along_axis(words, np.arange(n_ctx)[None] % periods[:, None], axis=1)
     rows[:, 0] = 1
     return rows
@@ -104,14 +110,20 @@ def drills(n_rows: int, n_ctx: int, d_vocab: int, stream: np.random.Generator) -
 def _stories(spec: ModelSpec, size: int, seed: int, split: str) -> Batches:
     from ..data.stories.rows import rows  # noqa: PLC0415
 
-    n_drills = size // DRILL_EVERY if spec.data == "stories and drills" else 0
+    drilled = spec.data == "stories and drills"
+    n_drills = size // DRILL_EVERY if drilled else 0
+    told = size - n_drills
+
+    def drill(step: int, n_rows: int, longest: int | None = None) -> np.ndarray:
+        stream = np.random.Generator(np.random.PCG64(stream_seed(f"drills/{split}/{step}", seed)))
+        return drills(n_rows, spec.n_ctx, spec.d_vocab, stream, longest)
 
     def batch(step: int) -> Batch:
-        told = size - n_drills
+        if drilled and split == "train" and step < DRILLS_FIRST:
+            return Batch(torch.from_numpy(drill(step, size, min(32, spec.n_ctx // 2))))
         tokens = rows(told, spec.n_ctx, seed=seed, split=split, start=step * told).astype(np.int64)
         if n_drills:
-            stream = np.random.Generator(np.random.PCG64(stream_seed(f"drills/{split}/{step}", seed)))
-            tokens = np.concatenate([tokens, drills(n_drills, spec.n_ctx, spec.d_vocab, stream)])
+            tokens = np.concatenate([tokens, drill(step, n_drills)])
         return Batch(torch.from_numpy(tokens))
 
     return batch

@@ -116,7 +116,7 @@ def mini_specs() -> dict[str, ModelSpec]:
         ModelSpec(
             "attn-only-2l-demo",
             "stories and drills",
-            TrainingSpec(rows=16, steps=2500, lr=3e-3),
+            TrainingSpec(rows=16, steps=2500, lr=4e-3),
             n_layers=2,
             n_ctx=256,
             d_vocab=words,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..runtime import CourseError
 from ..runtime.streams import stream_seed
-from .batches import drills
+from .batches import DRILL_EVERY, drills
 from .hub import Source, ask, fetching
 from .load import mini_card
 from .names import Entry, choose_scale, entry, files
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 SHARDS, BLOCKS = 2**12, 8
 """Of a generated stream, and blocks of rows in each: 2 billion tokens of stories, and more of games."""
 _ROWS = 256  # in a block of stories; a multiple of the stories' own blocks
-_DRILL_EVERY = 4  # fewer than in training: it is for the stories that there is truth
 HELD_OUT = 2_000
 """Rows at the beginning of a published dataset's training split that are the test split here."""
 _MIXED = 1_000  # rows that a shuffled published stream holds in memory
@@ -44,7 +43,7 @@ def token_stream(
 
     ========  =====================================================================================
     mini      stories, made as they are read; ``attn-only-2l-demo`` reads a drill (random words,
-              repeated) in every fourth row (in training every second); 60-move games of Othello without
+              repeated) in every fourth row, as it did in training; 60-move games of Othello without
               their last move; a text of your own, over and over, each time in another order
     full      the published, tokenised dataset, streamed. Its first 2,000 rows are the test split.
     ========  =====================================================================================
@@ -114,7 +113,7 @@ def _stories(spec: ModelSpec, which: tuple[int, str, str], n_ctx: int, number: i
     tokens = rows(_ROWS, n_ctx, seed=seed, split=split, register=register, start=number * _ROWS)
     if spec.data == "stories and drills":
         stream = np.random.Generator(np.random.PCG64(stream_seed(f"stream drills/{split}/{number}", seed)))
-        last = slice(_DRILL_EVERY - 1, None, _DRILL_EVERY)
+        last = slice(DRILL_EVERY - 1, None, DRILL_EVERY)
         tokens[last] = drills(len(tokens[last]), n_ctx, spec.d_vocab, stream)
     return tokens
 
