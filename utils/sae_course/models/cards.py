@@ -56,7 +56,7 @@ class Behaviour:
         text = f"{self.name} {amount(self.value, self.unit)}"
         if self.target is None:
             return text
-        return f"{text} (target {'≥' if self.better == '>=' else '≤'} {self.target:g})"
+        return f"{text} (target {'≥' if self.better == '>=' else '≤'} {self.target:.4g})"
 
 
 @dataclass(frozen=True)
