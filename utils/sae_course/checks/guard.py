@@ -75,6 +75,9 @@ def time_limit(seconds: float) -> Iterator[None]:
                 break
             except TimeUp:
                 continue
+        # An alarm on its way to another thread would meet the handler found before, and the default one ends
+        # the process ("Alarm clock"). Ignoring the signal for a moment discards what is pending.
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, previous_handler)
         if previous_delay:
             left = max(previous_delay - (time.monotonic() - start), 1e-3)
