@@ -216,7 +216,9 @@ def test_a_random_twin_is_the_same_only_untrained(name: str, folder: Path) -> No
     for key, value in weights[0].items():
         assert torch.equal(value, weights[1][key])
         assert value.shape == weights[3][key].shape
-    matrices = [key for key in weights[0] if "W_" in key]
+    # Shortformer positions begin as sinusoids, whatever the seed.
+    fixed = {"pos_embed.W_pos"} if tiny_spec(name).shortformer else set()
+    matrices = [key for key in weights[0] if "W_" in key and key not in fixed]
     assert len(matrices) > 4
     for key in matrices:
         assert not torch.equal(weights[0][key], weights[2][key])

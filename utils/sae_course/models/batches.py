@@ -89,6 +89,7 @@ def _othello(size: int, seed: int, split: str) -> Batches:
 # induction head had formed after 2,500 steps (every eighth sequence) or 800 (every second).
 DRILL_EVERY = 4
 DRILLS_FIRST = 400  # steps
+FIRST_PERIODS = 32  # words, at most
 
 
 def drills(
@@ -120,7 +121,7 @@ def _stories(spec: ModelSpec, size: int, seed: int, split: str) -> Batches:
 
     def batch(step: int) -> Batch:
         if drilled and split == "train" and step < DRILLS_FIRST:
-            return Batch(torch.from_numpy(drill(step, size, min(32, spec.n_ctx // 2))))
+            return Batch(torch.from_numpy(drill(step, size, min(FIRST_PERIODS, spec.n_ctx // 2))))
         tokens = rows(told, spec.n_ctx, seed=seed, split=split, start=step * told).astype(np.int64)
         if n_drills:
             tokens = np.concatenate([tokens, drill(step, n_drills)])

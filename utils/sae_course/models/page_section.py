@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .batches import DRILL_EVERY, DRILLS_FIRST, FIRST_PERIODS
 from .card_view import architecture, duration, size
 from .cards import Behaviour, Card, amount
 from .page_sampling import Told
@@ -14,9 +15,19 @@ if TYPE_CHECKING:
 
 _DATA = {
     "stories": "stories",
-    "stories and drills": "stories and drills (one row in eight is random words, repeated)",
+    "stories and drills": "stories and drills (random words, repeated)",
     "othello": "random Othello games",
     "text": "a text",
+}
+_READING = {
+    "stories and drills": (
+        f" The first {DRILLS_FIRST} steps read nothing but drills of at most {FIRST_PERIODS} words; then one "
+        f"row in {DRILL_EVERY} is a drill."
+    ),
+    "othello": (
+        " Its targets are the true distribution of the next move, uniform over the legal ones: the gradient "
+        "that predicting the move which was drawn has on average, with less noise."
+    ),
 }
 
 
@@ -65,7 +76,7 @@ def _facts(card: Card) -> str:
         f"{_DATA[card.spec.data]} "
         f"(seed {card.spec.training.seed}, {card.spec.training.steps:,} steps), which took "
         f"{duration(training.seconds)} ({training.machine}, {_threads(training.threads)}, torch "
-        f"{training.torch})."
+        f"{training.torch}).{_READING.get(card.spec.data, '')}"
     )
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from ..models.card_view import architecture, duration
 from ..models.cards import SHIPPED, Card
 from ..runtime import write_atomic
 from ..training import recorded_toy_runs
@@ -55,6 +54,8 @@ def _chapters(chapters: list[Chapter], address: Address) -> list[str]:
 
 def _models() -> list[str]:
     """A row per shipped model, from its card: what was measured, and whether that is what was wanted."""
+    from ..models.card_view import architecture, duration  # noqa: PLC0415 - it imports rich
+
     lines = ["| stands in for | how it is built | trained on | measured on held-out data |"]
     lines.append("|---|---|---|---|")
     for path in sorted(SHIPPED.glob("*.json")):
