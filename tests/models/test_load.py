@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny import NAMES, own_model, shipped, tiny_spec
 
 from sae_course.models import MODELS, cards, entry, load, load_model, random_twin
 from sae_course.models.batches import batches
 from sae_course.models.cards import Card
+from sae_course.models.plain import GemmaTrainee
 from sae_course.runtime import CourseError, Session
 
 
@@ -267,3 +269,18 @@ def test_a_shipped_model_is_as_good_as_its_card_says(name: str) -> None:
     with torch.no_grad():
         loss = batch.loss(model(batch.tokens)).item()
     assert loss == pytest.approx(card.held_out_loss, rel=0.1)
+
+
+def test_the_shipped_gemma_has_the_same_logits_in_transformers() -> None:
+    card = Card.read(cards.SHIPPED / "gemma-2-2b.json")
+    state = load_file(cards.SHIPPED / "gemma-2-2b.safetensors")
+    theirs = GemmaTrainee(card.spec).gemma.eval()
+    found = theirs.load_state_dict(state, strict=False)
+    assert found.missing_keys == ["lm_head.weight"]  # tied to the embedding
+    assert not found.unexpected_keys
+    tokens = batches(card.spec, "test")(0).tokens[:4]
+    with torch.no_grad():
+        difference = (
+            (theirs(tokens).logits - load_model("gemma-2-2b", "mini", quiet=True)(tokens)).abs().max()
+        )
+    assert difference < 1e-3
