@@ -85,8 +85,8 @@ def _othello(size: int, seed: int, split: str) -> Batches:
 
 
 # A drill is random words, repeated: there every word of a repetition needs induction. The first steps read
-# nothing but drills with short periods, then every fourth sequence is one. Mixed in from the beginning, no
-# induction head had formed after 2,500 steps (every eighth sequence) or 800 (every second).
+# nothing but drills with short periods, then every fourth sequence is one. Mixed in from the beginning, none
+# formed an induction head: every eighth in 2,500 steps (positions began small then), every second in 470.
 DRILL_EVERY = 4
 DRILLS_FIRST = 400  # steps
 FIRST_PERIODS = 32  # words, at most

@@ -60,7 +60,7 @@ def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
     """Sines and cosines of wavelengths from 2 pi to 20,000 pi tokens (Vaswani et al. 2017, section 3.5).
 
     Shortformer's positions begin as these (Press et al. 2021, section 4.1): they are added to a normalised
-    residual stream, where small random ones go unheard and no head learns to look one token back.
+    residual stream, beside which small random ones are faint, and a shift by one token is a rotation of them.
     """
     angles = torch.arange(n_ctx)[:, None] / 10_000 ** (torch.arange(0, d_model, 2) / d_model)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
