@@ -139,7 +139,8 @@ class Comparison:
         from ..figures.runs import Curve  # noqa: PLC0415
 
         runs = [self.runs[i] for i in members]
-        columns = [run.metrics[metric].dropna() for run in runs if metric in run.metrics]
+        every = [run.metrics[metric].dropna() for run in runs if metric in run.metrics]
+        columns = [column for column in every if len(column)]
         if not columns:
             return None
         values = pd.concat(columns, axis=1, join="inner").sort_index()

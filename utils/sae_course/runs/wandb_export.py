@@ -143,7 +143,7 @@ def _table(path: Path, text: str) -> dict[str | None, list[_Row]]:
         odd = [place for place, cell in enumerate(cells, start=2) if cell and not _is_value(cell)]
         if odd:
             raise CourseError(
-                f'{path} is damaged: row {odd[0]} has {cells[odd[0] - 2][:40]!r} under "{name}", not a number.'
+                f'{path} is damaged: row {odd[0]} has {cells[odd[0] - 2][:40]!r} under "{name}", no number.'
             )
     if any(" - " in name for name in head):
         return _charts(path, columns)
