@@ -223,7 +223,7 @@ def test_the_runs_in_a_folder(tmp_path: Path) -> None:
 def test_the_sae(tmp_path: Path) -> None:
     record(tmp_path / "a")
     record(tmp_path / "b", finish=False)
-    with pytest.raises(CourseError, match='The run "b" has no trained SAE: .* when the run is finished'):
+    with pytest.raises(CourseError, match=r'The run "b" has no trained SAE: .* when the run is finished'):
         Run.load(tmp_path / "b").sae()
     import torch  # noqa: PLC0415
     from sae_lens import StandardTrainingSAE, StandardTrainingSAEConfig  # noqa: PLC0415 - seconds
@@ -235,7 +235,7 @@ def test_the_sae(tmp_path: Path) -> None:
     assert torch.equal(sae.W_dec, trained.W_dec)
     weights = tmp_path / "a" / "sae" / "sae_weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(CourseError, match='The SAE of the run "a" .* can\'t be loaded'):
+    with pytest.raises(CourseError, match=r'The SAE of the run "a" .* can.t be loaded'):
         Run.load(tmp_path / "a").sae()
 
 
