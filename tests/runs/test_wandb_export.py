@@ -160,6 +160,7 @@ def test_it_can_be_saved(tmp_path: Path) -> None:
         ('"Step","x - l0"\nnine,1\n', "row 2 has 'nine' under|row 2 has no whole number as _step"),
         ('"Step","x - l0"\n9.5,1\n', "row 2 has no whole number as _step"),
         ('"Step","x - l0"\n9,"1\n', "can't be read as CSV"),
+        ('"Step","x - l0","x - l0"\n9,1,2\n', 'two columns "x - l0": two runs have the same name'),
         ("epoch,l0\n1,2\n", "row 2 has no whole number as _step; its names are epoch, l0"),
         (json.dumps(ROWS)[:-20], "it is no JSON"),
         (json.dumps(ROWS[0]) + "\n" + json.dumps(ROWS[1])[:50], "line 2 of 2 is no JSON"),

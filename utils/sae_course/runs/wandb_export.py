@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +136,11 @@ def _table(path: Path, text: str) -> dict[str | None, list[_Row]]:
         raise CourseError(
             f"{path} is cut off or damaged: row {short[0]} of {len(table)} has "
             f"{len(body[short[0] - 2])} cells, the first has {len(head)}."
+        )
+    if twice := [name for name, n in Counter(head).items() if name and n > 1]:
+        raise CourseError(
+            f'{path} has two columns "{twice[0]}": two runs have the same name. Rename one in W&B, and '
+            "export it again."
         )
     texts = {name: [row[place] for row in body] for place, name in enumerate(head)}
     # Text throughout is no metric but a tag, an address, a link to a picture.
