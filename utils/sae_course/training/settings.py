@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 import re
 import types
 import typing
@@ -82,15 +83,13 @@ def change(cfg: "Config", **changes: Any) -> "Config":
         CourseError: for a name that there isn't, one that this architecture doesn't have, and a value of the
             wrong type or that SAELens refuses.
     """
-    places = [_place(cfg, name) for name in changes]
+    places = [_place(cfg, changes.get("sae", cfg.sae), name) for name in changes]
     for name, (part, kind) in zip(changes, places, strict=True):
         changes[name] = _fitting(name, changes[name], kind if part != "whole" else None)
     new = copy.deepcopy(cfg)
     given: dict[str, dict[str, Any]] = {"": {}, "sae": {}, "logger": {}}
     for name, (part, _) in zip(changes, places, strict=True):
         given["" if part == "whole" else part][name] = changes[name]
-    if isinstance(given[""].get("sae"), dict):
-        raise CourseError("sae is an SAE's configuration in SAELens, such as StandardTrainingSAEConfig(...).")
     sae = copy.deepcopy(given[""].pop("sae", new.sae))
     logger = copy.deepcopy(given[""].pop("logger", new.logger))
     for shared in ("device", "dtype"):
@@ -113,25 +112,30 @@ def change(cfg: "Config", **changes: Any) -> "Config":
     return new
 
 
-def _place(cfg: "Config", name: str) -> tuple[str, Any]:
+def _place(cfg: "Config", sae: Any, name: str) -> tuple[str, Any]:
     """Which part has ``name`` (the configuration itself is "", a part as such "whole"), and its type."""
+    if not hasattr(sae, "get_training_architecture_details"):
+        raise CourseError(
+            f"sae is an SAE's training configuration, such as StandardTrainingSAEConfig(...), not {sae!r}."
+        )
     if name in ("sae", "logger"):
         return "whole", None
-    for part, value in (("", cfg), ("sae", cfg.sae), ("logger", cfg.logger)):
+    for part, value in (("", cfg), ("sae", sae), ("logger", cfg.logger)):
         if name in {field.name for field in dataclasses.fields(value)} - {"metadata"}:
             return part, typing.get_type_hints(type(value)).get(name)
-    owners = sorted(other for other, names in _architectures() if name in names)
+    others = dict(_architectures())
+    owners = [architecture for architecture, names in others.items() if name in names]
     if owners:
         raise CourseError(
-            f'{name} is a setting of {" and ".join(owners)}; this SAE is "{cfg.sae.architecture()}". Another '
+            f'{name} is a setting of {" and ".join(owners)}; this SAE is "{sae.architecture()}". Another '
             f'architecture: preset(..., architecture="{owners[0]}"), or sae=... with its configuration.'
         )
     if name in _FORMER:
         raise CourseError(f"There is no setting {name}: {_FORMER[name]}.")
-    known = [field.name for part in (cfg, cfg.sae, cfg.logger) for field in dataclasses.fields(part)]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    near = list(dict.fromkeys([*(one for one in known if name in one.split("_")), *near]))[:3]
-    hint = f"did you mean {' or '.join(near)}?" if near else "describe(cfg) lists those that there are."
+    known = {field.name for part in (cfg, sae, cfg.logger) for field in dataclasses.fields(part)}
+    near = difflib.get_close_matches(name, sorted(known.union(*others.values())), n=2, cutoff=0.7)
+    near += [one for one in sorted(known) if name in one.split("_") and one not in near]
+    hint = f"did you mean {' or '.join(near[:3])}?" if near else "describe(cfg) lists those that there are."
     raise CourseError(f"There is no setting {name}: {hint}")
 
 
@@ -151,22 +155,26 @@ def _fitting(name: str, value: Any, kind: Any) -> Any:
     """
     union = typing.get_origin(kind) in (Union, types.UnionType)
     kinds = typing.get_args(kind) if union else (kind,)
-    if value is None and type(None) in kinds:
-        return None
-    if bool in kinds and isinstance(value, bool):
-        return value
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if int in kinds and number and value == int(value):
-        return int(value)
-    if float in kinds and number:
-        return float(value)
-    if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
+    origins: list[Any] = [typing.get_origin(one) for one in kinds]
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    choices = [one for kind in kinds if typing.get_origin(kind) is Literal for one in typing.get_args(kind)]
+    if isinstance(value, list | tuple) and tuple in origins:
         return tuple(value)
-    if typing.get_origin(kind) is Literal and value not in typing.get_args(kind):
-        raise CourseError(f"{name} is one of {', '.join(map(repr, typing.get_args(kind)))}, not {value!r}.")
-    simple = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
-    if any(one in simple for one in kinds) and not (str in kinds and isinstance(value, str)):
-        wanted = [simple[one] for one in kinds if one in simple] + ["None"] * (type(None) in kinds)
+    if number and int in kinds and value == int(value):
+        return int(value)
+    if number and float in kinds:
+        return float(value)
+    # What is of another kind than these is SAELens' to judge.
+    plain_types = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
+    judged = [words for one, words in plain_types.items() if one in kinds] + [repr(one) for one in choices]
+    fine = (
+        any(one in kinds and isinstance(value, one) for one in (bool, str))
+        or (value is None and type(None) in kinds)
+        or value in choices
+        or (isinstance(value, list) and list in origins)
+    )
+    if judged and not fine:
+        wanted = judged + ["None"] * (type(None) in kinds)
         raise CourseError(f"{name} is {' or '.join(wanted)}, not {value!r}.")
     return value
 
