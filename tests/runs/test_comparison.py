@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from recorded import DENSITY, config, record
 
-from sae_course.figures.runs import Changing, Curve, draw_curves, draw_histograms, draw_panels
+from sae_course.figures.runs import Changing, Curve, draw_curves, draw_histograms, draw_panels, live
 from sae_course.runs import Recorder, Run, compare
 from sae_course.runtime import CourseError
 from sae_course.runtime.theme import CONTROL, PALETTE
@@ -189,6 +189,13 @@ def test_panels() -> None:
     assert sum(trace.showlegend for trace in fig.data) == 2
     assert list(fig.data[1].y) == [1, None, 3], "a gap where there is no number"
     assert fig.data[0].line.color == CONTROL
+
+
+def test_training_as_far_as_it_got() -> None:
+    fig = live({"L0": {"a": ([9, 19], [3.0, 2.0]), "b": ([9], [4.0])}, "dead": {"a": ([9], [float("nan")])}})
+    assert [list(trace.y) for trace in fig.data] == [[3, 2], [4], [None]]
+    assert title(fig) == "step 19"
+    assert live({"L0": {"a": ([], [])}}).data[0].x == ()
 
 
 def test_absent_settings_are_a_dash(tmp_path: Path) -> None:

@@ -91,6 +91,20 @@ def draw_panels(panels: Mapping[str, Sequence[Curve]], title: str) -> go.Figure:
     return fig
 
 
+def live(curves: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]]]) -> go.Figure:
+    """Training as far as it has got: a panel for each metric, a line for each run.
+
+    Args:
+        curves: what the heights are, with their unit; the run; its steps and values, of equal number.
+    """
+    panels = {
+        label: [Curve(run, np.asarray(steps), np.asarray(values)) for run, (steps, values) in runs.items()]
+        for label, runs in curves.items()
+    }
+    steps = [steps[-1] for runs in curves.values() for steps, _ in runs.values() if steps]
+    return draw_panels(panels, f"step {max(steps):,}" if steps else "nothing recorded yet")
+
+
 def draw_histograms(series: Sequence[Changing], title: str, *, axis: str, of: str = "latents") -> go.Figure:
     """A histogram over training, the runs overlaid, with a slider over the steps.
 
