@@ -157,6 +157,15 @@ def test_resume_touches_nothing_when_a_line_is_unreadable(tmp_path: Path) -> Non
     assert contents(tmp_path) == before
 
 
+def test_a_nan_that_another_program_wrote(tmp_path: Path) -> None:
+    record(tmp_path / "a", steps=10, finish=False)
+    with (tmp_path / "a" / "metrics.jsonl").open("ab") as stream:
+        stream.write(b'{"step": 19, "metrics/l0": NaN}\n')
+    assert math.isnan(Run.load(tmp_path / "a").final["metrics/l0"])
+    assert Recorder.resume(tmp_path / "a", 20).final["metrics/l0"] is None
+    assert lines(tmp_path / "a")[-1] == {"step": 19, "metrics/l0": None}
+
+
 def test_resume_where_there_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="There is no folder"):
         Recorder.resume(tmp_path / "a", 0)

@@ -83,8 +83,8 @@ class Recorder:
         """Go on with an unfinished run: every line of ``step`` and later goes, and a cut last line.
 
         Raises:
-            CourseError: when the folder holds no run, or a finished one, or can't be read or written; the
-                files are then as they were.
+            CourseError: when the folder holds no run, or a finished one, or can't be read or written; no line
+                before ``step`` is lost then.
         """
         folder = Path(folder)
         record = read_record(folder)
