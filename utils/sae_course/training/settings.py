@@ -83,6 +83,7 @@ def change(cfg: "Config", **changes: Any) -> "Config":
         CourseError: for a name that there isn't, one that this architecture doesn't have, and a value of the
             wrong type or that SAELens refuses.
     """
+    _check_parts(cfg, changes)
     places = [_place(cfg, changes.get("sae", cfg.sae), name) for name in changes]
     for name, (part, kind) in zip(changes, places, strict=True):
         changes[name] = _fitting(name, changes[name], kind if part != "whole" else None)
@@ -95,7 +96,7 @@ def change(cfg: "Config", **changes: Any) -> "Config":
     for shared in ("device", "dtype"):
         if shared in changes:
             given["sae"][shared] = changes[shared]
-    if cfg.logger.run_name == _run_name(cfg) and "run_name" not in changes:
+    if cfg.logger.run_name == _run_name(cfg) and not {"run_name", "logger"} & set(changes):
         given["logger"]["run_name"] = None  # SAELens makes it anew
     _follow(cfg, given, sae)
     paths = {key: given[""].pop(key) for key in ("checkpoint_path",) if key in given[""]}
@@ -112,19 +113,25 @@ def change(cfg: "Config", **changes: Any) -> "Config":
     return new
 
 
-def _place(cfg: "Config", sae: Any, name: str) -> tuple[str, Any]:
-    """Which part has ``name`` (the configuration itself is "", a part as such "whole"), and its type."""
-    if not hasattr(sae, "get_training_architecture_details"):
+def _check_parts(cfg: "Config", changes: dict[str, Any]) -> None:
+    sae, logger = changes.get("sae", cfg.sae), changes.get("logger", cfg.logger)
+    if isinstance(sae, type) or not hasattr(sae, "get_training_architecture_details"):
         raise CourseError(
             f"sae is an SAE's training configuration, such as StandardTrainingSAEConfig(...), not {sae!r}."
         )
+    if not isinstance(logger, type(cfg.logger)):
+        raise CourseError(f"logger is a LoggingConfig(...), not {logger!r}.")
+
+
+def _place(cfg: "Config", sae: Any, name: str) -> tuple[str, Any]:
+    """Which part has ``name`` (the configuration itself is "", a part as such "whole"), and its type."""
     if name in ("sae", "logger"):
         return "whole", None
     for part, value in (("", cfg), ("sae", sae), ("logger", cfg.logger)):
         if name in {field.name for field in dataclasses.fields(value)} - {"metadata"}:
             return part, typing.get_type_hints(type(value)).get(name)
     others = dict(_architectures())
-    owners = [architecture for architecture, names in others.items() if name in names]
+    owners = [architecture for architecture, names in others.items() if name in names - {"metadata"}]
     if owners:
         raise CourseError(
             f'{name} is a setting of {" and ".join(owners)}; this SAE is "{sae.architecture()}". Another '
