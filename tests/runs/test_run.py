@@ -54,7 +54,19 @@ def test_later_lines_of_a_step_win(tmp_path: Path) -> None:
     recorder.log(9, {"metrics/l0": 7})
     recorder.log(5, {"metrics/l0": 6})
     run = Run.load(tmp_path / "a")
-    assert run.metrics["metrics/l0"].to_dict() == {5: 6, 9: 7}
+    assert list(run.metrics["metrics/l0"].items()) == [(5, 6), (9, 7)]
+    assert run.step == recorder.step == 9
+
+
+def test_histograms_of_several_names(tmp_path: Path) -> None:
+    recorder = record(tmp_path / "a", finish=False)
+    recorder.histogram(59, "weights/W_dec_norms", [5], [0, 2])
+    recorder.histogram(57, "weights/W_dec_norms", [4], [0, 1])
+    run = Run.load(tmp_path / "a")
+    assert run.histogram_names == [DENSITY, "weights/W_dec_norms"]
+    assert run.histogram("W_dec_norms").steps == [57, 59]
+    assert [counts.tolist() for counts in run.histogram("W_dec_norms").counts] == [[4], [5]]
+    assert run.histogram().steps == [9, 29, 49]
 
 
 def test_no_run(tmp_path: Path) -> None:
