@@ -292,6 +292,15 @@ def test_a_tokenizer_that_is_not_the_models(tiny: Any, rows: torch.Tensor) -> No
     assert preflight(config(), tiny, of(other[rows])).codes == ["loss-too-high"]
 
 
+def test_a_given_model_is_compared_with_its_card_as_well() -> None:
+    gemma_ = load_model(GEMMA, "mini", device="cpu", quiet=True)
+    drills = token_stream(ATTN, "mini")  # better than the frequencies, and far from the card
+    (finding,) = preflight(config(GEMMA), gemma_, drills)
+    assert finding.code == "loss-too-high"
+    assert "its card says 0.51" in finding.what
+    assert preflight(config(GEMMA), gemma_, token_stream(GEMMA, "mini")).codes == []
+
+
 def test_random_weights_are_a_notice() -> None:
     report = preflight(config(), random_twin(TINY, "mini", device="cpu"))
     assert report.codes == ["model-untrained"]

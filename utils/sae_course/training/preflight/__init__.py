@@ -68,17 +68,16 @@ def _findings(cfg: Any, model: Any, dataset: Any, offline: bool) -> Iterator[Fin
     if offline:
         yield from _look(cfg, model, dataset, None)
         return
-    given = model is not None
-    if not given or dataset is None:
+    if model is None or dataset is None:
         try:
             source = find(cfg, model, dataset)
         except CourseError as error:
             yield _not_loaded(str(error))
-            if given:
+            if model is not None:
                 yield from _look(cfg, model, None, None)
             return
         model, dataset = source.model, source.dataset
-    yield from _look(cfg, model, dataset, None if given else _card_loss(cfg))
+    yield from _look(cfg, model, dataset, _card_loss(cfg, model))
 
 
 def _look(cfg: Any, model: Any, dataset: Any, card: float | None) -> Iterator[Finding]:
@@ -125,13 +124,21 @@ def _look(cfg: Any, model: Any, dataset: Any, card: float | None) -> Iterator[Fi
         yield from activations.mean_offset(cfg, seen.activations)
 
 
-def _card_loss(cfg: Any) -> float | None:
-    """The held-out loss that a mini model's card says; None for a published model."""
+def _card_loss(cfg: Any, model: Any) -> float | None:
+    """The held-out loss on a mini model's card; None for a published one, and one that isn't built like it."""
     from ...models.load import mini_card  # noqa: PLC0415 - torch, a second
     from ...models.names import entry  # noqa: PLC0415
     from ..source import scale_of  # noqa: PLC0415
 
-    return mini_card(entry(cfg.model_name)).held_out_loss if scale_of(cfg) == "mini" else None
+    if scale_of(cfg) == "full":
+        return None
+    try:
+        card = mini_card(entry(cfg.model_name))
+    except CourseError:
+        return None
+    built = getattr(model, "cfg", None)
+    same = all(getattr(built, name, None) == getattr(card.spec, name) for name in ("n_layers", "d_vocab"))
+    return card.held_out_loss if same else None
 
 
 def _not_loaded(said: str) -> Finding:
