@@ -98,7 +98,7 @@ def test_runs_without_a_configuration_are_no_group(tmp_path: Path) -> None:
         recorder = Recorder.create(tmp_path / name, name=name, config={})
         recorder.log(0, {"x": 1})
     both = compare(tmp_path / "a", tmp_path / "b")
-    assert len(both.curves("x", by_seed=True).data) == 2
+    assert [trace.name for trace in both.curves("x", by_seed=True).data] == ["a", "b"]
 
 
 def test_a_metric_that_ended_as_no_number(tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ def test_it_can_be_saved(tmp_path: Path) -> None:
         (json.dumps(ROWS)[:-20], "it is no JSON"),
         (json.dumps(ROWS[0]) + "\n" + json.dumps(ROWS[1])[:50], "line 2 of 2 is no JSON"),
         ("[]", "holds no values"),
+        ('[{"_step": 1, "_runtime": 3}]', "holds no values"),
+        ('"Step","x - _step"\n9,9\n', "holds no values"),
         ("[1]", "row 1 should be an object"),
         ('[{"l0": 1}]', "row 1 has no whole number as _step; its names are l0"),
         ('[{"_step": 1, "h": {"_type": "histogram", "values": [1, 2], "bins": [0, 1]}}]', '"h" needs'),

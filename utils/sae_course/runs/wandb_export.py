@@ -51,9 +51,10 @@ def import_wandb(path: str | Path | Sequence[str | Path], name: str | None = Non
         for run, rows in _read(one).items():
             runs.setdefault(run or "", []).extend(rows)
     label, rows = _choose(runs, name, paths)
-    if not rows:
+    run = _run(label, rows, config, paths)
+    if run.step is None and not run.histogram_names:
         raise CourseError(f"{_names(paths)} holds no values of the run {label}. {_WHAT}")
-    return _run(label, rows, config, paths)
+    return run
 
 
 def _choose(runs: dict[str, list[_Row]], name: str | None, paths: list[Path]) -> tuple[str, list[_Row]]:
@@ -172,7 +173,7 @@ def _charts(path: Path, columns: dict[str, list[str]]) -> dict[str | None, list[
     runs: dict[str | None, list[_Row]] = {}
     for column, cells in columns.items():
         run, dash, metric = column.rpartition(" - ")
-        if not dash or metric.endswith(("__MIN", "__MAX")) or metric.startswith("_"):
+        if not dash or metric.endswith(("__MIN", "__MAX")):
             continue
         given = enumerate(zip(steps, cells, strict=True), start=2)
         rows = ((number, {"_step": step, metric: cell}) for number, (step, cell) in given if cell)
