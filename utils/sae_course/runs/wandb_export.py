@@ -51,10 +51,10 @@ def import_wandb(path: str | Path | Sequence[str | Path], name: str | None = Non
         for run, rows in _read(one).items():
             runs.setdefault(run or "", []).extend(rows)
     label, rows = _choose(runs, name, paths)
-    run = _run(label, rows, config, paths)
-    if run.step is None and not run.histogram_names:
+    imported = _run(label, rows, config, paths)
+    if imported.step is None and not imported.histogram_names:
         raise CourseError(f"{_names(paths)} holds no values of the run {label}. {_WHAT}")
-    return run
+    return imported
 
 
 def _choose(runs: dict[str, list[_Row]], name: str | None, paths: list[Path]) -> tuple[str, list[_Row]]:
