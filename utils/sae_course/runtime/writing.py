@@ -4,10 +4,52 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import CourseError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder; what was written there replaces ``path`` at the end.
+
+    A reader sees the old content or the new, never half of it; after a failure, the old is there and the
+    temporary file is not.
+
+    Raises:
+        CourseError: when the folder can't be written (read-only, disk full, …).
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+        yield temporary
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # a temporary file is private; what replaces it should not be
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise _cant_write(path, error.strerror or str(error)) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def _cant_write(path: Path, why: str) -> CourseError:
+    return CourseError(
+        f"{path} can't be written ({why}): check the folder's permissions and the free disk space, or set "
+        "SAE_COURSE_HOME to a folder of yours."
+    )
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -18,29 +60,24 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     Raises:
         CourseError: when the folder can't be written (read-only, disk full, …).
     """
-    data = content.encode() if isinstance(content, str) else content
-    temporary = None
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_tensors(path: Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, whole or not at all, without a second copy of it in memory.
+
+    Raises:
+        CourseError: as `write_atomic` does.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415 - the package's import stays instant
+    from safetensors.torch import save_file  # noqa: PLC0415
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # a temporary file is private; what replaces it should not be
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise CourseError(
-            f"{path} can't be written ({error.strerror or error}): check the folder's permissions and "
-            "the free disk space, or set SAE_COURSE_HOME to a folder of yours."
-        ) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata)
+    except SafetensorError as error:  # its name for a full disk
+        raise _cant_write(path, str(error)) from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,5 +1,54 @@
-"""Settings for each chapter's training, and what was recorded with them."""
+"""Settings for each chapter's training, the training itself, and what was recorded with it.
+
+``preset`` gives the configuration of a chapter's run, `change`, `describe` and `differences` read and edit it,
+``preflight`` says before an hour is lost what could never work, ``train`` and ``train_many`` do the work. How
+they do it: which model and data are meant (``source``), the activations (``buffer``, ``dataset_position``),
+SAELens' trainer (``one``) or several at once (``batched``), the loop around them (``loop``, ``session``), what
+it leaves for a next sitting (``checkpoint``, ``folders``).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .toy import ToyConfig, recorded_toy_runs, toy_config
 
-__all__ = ["ToyConfig", "recorded_toy_runs", "toy_config"]
+if TYPE_CHECKING:
+    from .describe import describe
+    from .preflight import preflight
+    from .presets import preset
+    from .settings import as_dict, change, differences, from_dict
+    from .train import train, train_many
+
+# Where each name is: a file is imported when it is asked for, since SAELens takes seconds.
+_PLACES = {
+    "preset": "presets",
+    "change": "settings",
+    "describe": "describe",
+    "differences": "settings",
+    "as_dict": "settings",
+    "from_dict": "settings",
+    "preflight": "preflight",
+    "train": "train",
+    "train_many": "train",
+}
+
+__all__ = [
+    "ToyConfig",
+    "as_dict",
+    "change",
+    "describe",
+    "differences",
+    "from_dict",
+    "preflight",
+    "preset",
+    "recorded_toy_runs",
+    "toy_config",
+    "train",
+    "train_many",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_PLACES[name]}", __name__), name)

@@ -80,17 +80,17 @@ def _tokens(cfg: "LanguageModelSAERunnerConfig[Any]") -> tuple[Any, Any]:
     path = cfg.dataset_path
     if path.startswith(OURS):
         name, _, register = path.removeprefix(OURS).partition("/")
-        settings = {"register": register or "stories", "n_ctx": _row(name, cfg.context_size)}
-        return tuple(
-            token_stream(name, "mini", split=split, seed=cfg.seed, **settings)  # type: ignore[arg-type]
-            for split in ("train", "test")
-        )  # type: ignore[return-value]
+        register, n_ctx = register or "stories", _row(name, cfg.context_size)
+        return (
+            token_stream(name, "mini", split="train", seed=cfg.seed, register=register, n_ctx=n_ctx),
+            token_stream(name, "mini", split="test", seed=cfg.seed, register=register, n_ctx=n_ctx),
+        )
     for wanted in MODELS.values():
         if wanted.dataset is not None and path == wanted.dataset.repository:
-            return tuple(
-                token_stream(wanted.name, "full", split=split, seed=cfg.seed, n_ctx=cfg.context_size)
-                for split in ("train", "test")
-            )  # type: ignore[return-value]
+            return (
+                token_stream(wanted.name, "full", split="train", seed=cfg.seed, n_ctx=cfg.context_size),
+                token_stream(wanted.name, "full", split="test", seed=cfg.seed, n_ctx=cfg.context_size),
+            )
     if not path:
         raise CourseError(
             "The configuration names no tokens (dataset_path is empty): use sae-course:MODEL for a mini "
@@ -128,7 +128,8 @@ def _split(dataset: Any) -> tuple[Any, Any]:
         return dataset.skip(HELD_OUT), dataset.take(HELD_OUT)
     if not hasattr(dataset, "select"):
         raise CourseError(
-            f"A dataset to train on is a Hugging Face Dataset or IterableDataset, not {type(dataset).__name__}."
+            "A dataset to train on is a Hugging Face Dataset or IterableDataset, not "
+            f"{type(dataset).__name__}."
         )
     held_out = min(HELD_OUT, max(1, len(dataset) // 10))
     return dataset.select(range(held_out, len(dataset))), dataset.select(range(held_out))

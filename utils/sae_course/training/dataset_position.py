@@ -1,0 +1,66 @@
+"""Where a run is in its data, so that it can go on from there."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from ..runtime import CourseError
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+    from sae_lens import ActivationsStore
+
+
+class Position:
+    """Reads rows of tokens from SAELens' store and knows how to come back to a row.
+
+    Tokenised data sets that know their own state (`datasets.IterableDataset.state_dict`) go on from it at
+    once. Any other is read again up to the row: text that is tokenised on the way (a row holds the rest of
+    the text before it), and a stream shuffled through a buffer, whose contents its state leaves out.
+    """
+
+    def __init__(self, store: "ActivationsStore") -> None:
+        self.store, self.count = store, 0
+
+    def rows(self, n: int) -> "Int[Tensor, 'n context']":
+        """The next ``n`` rows, on the model's device."""
+        try:
+            tokens = self.store.get_batch_tokens(n)
+        except StopIteration as error:
+            raise CourseError(
+                f"The data hold no row of {self.store.context_size} tokens: use a shorter context_size, or "
+                "other data."
+            ) from error
+        self.count += n
+        return tokens
+
+    def state(self) -> dict[str, Any]:
+        """JSON: rows read so far, and the data set's own state where it has one."""
+        return {"rows": self.count, "dataset": self._dataset_state()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`, in a store that has read nothing yet."""
+        self.count = state["rows"]
+        if self.count and state["dataset"] is not None:
+            dataset: Any = self.store.dataset
+            dataset.load_state_dict(state["dataset"])
+            first = next(self.store.iterable_sequences)
+            # Otherwise the data set would begin every later epoch, too, at the state it was given.
+            dataset.load_state_dict({})
+            self.store.iterable_sequences = _chain(first, self.store.iterable_sequences)
+            return
+        for _ in range(self.count):
+            self.store.get_batch_tokens(1, move_to_model_device=False)
+
+    def _dataset_state(self) -> dict[str, Any] | None:
+        dataset = self.store.dataset
+        if not self.store.is_dataset_tokenized or not hasattr(dataset, "state_dict"):
+            return None
+        state = dataset.state_dict()
+        return None if "BufferShuffled" in json.dumps(state) else state
+
+
+def _chain(first: Tensor, rest: Any) -> Any:
+    yield first
+    yield from rest

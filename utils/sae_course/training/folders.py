@@ -1,0 +1,105 @@
+"""Where a training keeps its run: a new folder, or the one in which it was stopped."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..runtime import CourseError, home
+from . import checkpoint
+
+
+class Place(NamedTuple):
+    """A folder, and what is in it."""
+
+    folder: Path
+    state: str
+    """``new``, ``stopped`` (a checkpoint to go on from), ``begun`` (stopped before one) or ``finished``."""
+
+
+def choose(folder: Path | None, name: str, identity: dict[str, Any]) -> Place:
+    """The folder of a training.
+
+    Without a folder it is ``home()/runs/NAME``, or the first of NAME-2, NAME-3, … that is free or holds this
+    very training, stopped. A finished run is never continued or replaced there.
+
+    Args:
+        identity: what makes it this training: configurations, model and data, as JSON.
+
+    Raises:
+        CourseError: when the folder asked for holds something else.
+    """
+    if folder is not None:
+        state = _state(folder, identity)
+        if state == "other":
+            raise CourseError(
+                f"{folder} holds another run (its configuration, model or data differ), or other files: name "
+                "another folder."
+            )
+        return Place(folder, state)
+    for number in count(1):
+        candidate = home() / "runs" / (name if number == 1 else f"{name}-{number}")
+        if (state := _state(candidate, identity)) not in ("other", "finished"):
+            return Place(candidate, state)
+    raise AssertionError("unreachable")
+
+
+def begin(folder: Path, identity: dict[str, Any]) -> None:
+    """Note in a new folder whose it is.
+
+    Raises:
+        CourseError: when it can't be written.
+    """
+    from ..runtime import write_json  # noqa: PLC0415
+
+    write_json(folder / _IDENTITY, identity)
+
+
+def finish(folder: Path) -> None:
+    """Note that the training there is finished, and delete its checkpoint."""
+    (folder / _FINISHED).touch()
+    checkpoint.remove(folder)
+
+
+_IDENTITY, _FINISHED = "training.json", "training.finished"
+
+
+def _state(folder: Path, identity: dict[str, Any]) -> str:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return "new"
+    try:
+        found = json.loads((folder / _IDENTITY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "other"
+    if found != json.loads(json.dumps(identity)):
+        return "other"
+    if (folder / _FINISHED).exists():
+        return "finished"
+    return "stopped" if (folder / checkpoint.FILE).exists() else "begun"
+
+
+@contextmanager
+def exclusive(name: str) -> Iterator[None]:
+    """While it is open, no other process chooses or trains in a folder of this name.
+
+    Raises:
+        CourseError: when one does, or when the folder for locks can't be written.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - only for this
+
+    path = home() / "runs" / f".{name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout as error:
+        raise CourseError(
+            f"{name} is being trained by another process: wait for it, or pass another name."
+        ) from error
+    except OSError as error:
+        raise CourseError(
+            f"{path.parent} can't be written ({error.strerror or error}): set SAE_COURSE_HOME to a folder of "
+            "yours."
+        ) from error
