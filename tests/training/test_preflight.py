@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sae_lens import (
 
 from sae_course.models import MODELS, load_model, random_twin, token_stream
 from sae_course.runtime import CourseError
+from sae_course.training import source
 from sae_course.training.preflight import Finding, Report, activations, hooks, look, machine, preflight
 from sae_course.training.preflight import __file__ as package
 
@@ -77,6 +79,14 @@ def config(name: str = TINY, sae: str = "batchtopk", **changes: Any) -> Language
         assert hasattr(getattr(cfg, part) if part else cfg, field)
         setattr(getattr(cfg, part) if part else cfg, field, value)
     return cfg
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded_once() -> Iterator[None]:
+    """Each model is read from its file once: nothing here changes one that was loaded by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "load_model", cache(load_model))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -502,6 +512,6 @@ def codes_in_the_package() -> set[str]:
 
 def test_every_finding_is_tested() -> None:
     tested = {code for code, _ in (*SETTINGS, *LOOKS)}
-    source = inspect.getsource(inspect.getmodule(test_every_finding_is_tested) or ast)
-    elsewhere = {code for code in codes_in_the_package() if f'["{code}"]' in source}
+    text = inspect.getsource(inspect.getmodule(test_every_finding_is_tested) or ast)
+    elsewhere = {code for code in codes_in_the_package() if f'["{code}"]' in text}
     assert codes_in_the_package() == tested | elsewhere

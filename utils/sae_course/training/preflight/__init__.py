@@ -125,7 +125,7 @@ def _look(cfg: Any, model: Any, dataset: Any, card: float | None) -> Iterator[Fi
 
 
 def _card_loss(cfg: Any, model: Any) -> float | None:
-    """The held-out loss on a mini model's card; None for a published one, and one that isn't built like it."""
+    """The held-out loss on a mini model's card; None for a published one, and one that is built otherwise."""
     from ...models.load import mini_card  # noqa: PLC0415 - torch, a second
     from ...models.names import entry  # noqa: PLC0415
     from ..source import scale_of  # noqa: PLC0415
