@@ -104,6 +104,26 @@ def test_kth_largest_is_the_sorted_rows_kth() -> None:
         assert torch.equal(active.kth_largest(values.clone(), k), expected)
 
 
+@pytest.mark.parametrize("favour", [0.0, 5.0, -5.0])
+@pytest.mark.parametrize("k", [0.5, 2.0, 9.0])
+def test_batchtopks_threshold_is_exact_whatever_the_sample(k: float, favour: float) -> None:
+    scores = torch.randn(50, 10, generator=torch.Generator().manual_seed(1))
+    sample = scores[::7].clone() + favour  # unlike the batch: its bound lets too few through, or all
+    threshold, lowest = active.batch_threshold(lambda: scores.split(13), sample, k, 50)
+    acts = scores.relu()
+    chosen = torch.topk(acts.flatten(), int(k * 50)).values
+    fires = acts[active.reaching(scores.clone(), threshold).bool()]
+    assert torch.equal(fires.sort(descending=True).values, chosen[chosen > 0])
+    assert lowest.item() == chosen[chosen > 0].min()
+
+
+def test_batchtopk_that_asks_for_none() -> None:
+    scores = torch.ones(2, 3)
+    threshold, lowest = active.batch_threshold(lambda: [scores], scores.clone(), 0.1, 2)
+    assert lowest == torch.inf
+    assert not active.reaching(scores, threshold).any()
+
+
 def test_equal_scores_at_the_threshold_all_fire() -> None:
     scores = torch.tensor([[3.0, 2.0, 2.0, 1.0], [0.0, 0.0, -1.0, -2.0]])
     mask = active.topk(2, torch.ones(4))(scores, torch.empty(2, 4), torch.empty(2, 4))

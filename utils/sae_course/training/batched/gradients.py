@@ -17,7 +17,7 @@ reads and writes them from memory costs more than a matrix product. A few hundre
 through all of it, and there is no graph to keep.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -73,17 +73,17 @@ def backward(
     parts = [slice(start, min(start + rows, batch)) for start in range(0, batch, rows)]
     buffers = [x.new_empty(rows, d_sae) for _ in range(3)]
 
-    def encode(part: slice) -> Tensor:
+    def encoded(part: slice) -> Tensor:
         inputs = centred[part]
         return torch.mm(inputs, W_enc, out=buffers[0][: len(inputs)]).add_(b_enc)
 
-    rule, lowest = _rule(sae, norm, (encode(part) for part in parts), batch)
+    rule, lowest = _rule(sae, norm, encoded, parts)
     revival = _revival(sae, norm, dead, batch)
     l1 = coefficients.get("l1")
     errors, fired, total = x.new_empty(batch), x.new_zeros(d_sae), x.new_zeros(d_sae)
 
     for part in parts:
-        pre = encode(part)
+        pre = encoded(part)
         mask, d_pre = (buffer[: len(pre)] for buffer in buffers[1:])
         mask = rule(pre, mask, d_pre)
         unrevived = pre[:, revival.places] if revival else pre
@@ -126,17 +126,19 @@ def _zeroed(parameter: "torch.nn.Parameter") -> Tensor:
 
 
 def _rule(
-    sae: "TrainingSAE[Any]", norm: Tensor, pre: Iterator[Tensor], batch: int
+    sae: "TrainingSAE[Any]", norm: Tensor, encoded: Callable[[slice], Tensor], parts: list[slice]
 ) -> tuple[active.Rule, Tensor | None]:
-    """Which latents fire, and for BatchTopK, which has to see the whole batch first, the lowest that does."""
+    """Which latents fire; for BatchTopK, which reads the whole batch first, the lowest score that does."""
     architecture = sae.cfg.architecture()
     if architecture == "standard":
         return active.relu, None
     scale = _scale(sae, norm)
     if architecture == "topk":
         return active.topk(sae.cfg.k, scale), None
-    scores = norm.new_empty(batch, len(norm))
-    threshold, lowest = active.batch_threshold((chunk.mul_(scale) for chunk in pre), scores, sae.cfg.k)
+
+    sample = encoded(slice(None, None, len(parts))).mul(scale)
+    scores = lambda: (encoded(part).mul_(scale) for part in parts)  # noqa: E731
+    threshold, lowest = active.batch_threshold(scores, sample, sae.cfg.k, parts[-1].stop)
     return active.batchtopk(threshold, scale), lowest
 
 

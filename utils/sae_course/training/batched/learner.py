@@ -22,7 +22,7 @@ class BatchedLearner:
     """A `Learner` of several SAEs of one architecture and size; see `can_batch`.
 
     Each has SAELens' own trainer, which keeps its optimiser, schedules, coefficients, counts and windows. In
-    the place of the trainer's forward and backward pass stands `backward`; one SAE's step runs beside another's
+    the place of its forward and backward pass stands `backward`; one SAE's step runs beside another's
     on as many threads as torch may use. The step equals `SAETrainer.step` up to rounding, except for exact
     ties at TopK's and BatchTopK's threshold: all of them fire.
 
