@@ -34,7 +34,9 @@ def small(
         "d_sae": 64,
         "normalize_activations": "expected_average_only_in",
     } | settings
-    log = {"wandb_log_frequency": 5, "eval_every_n_wandb_logs": 4} | changes.pop("logger", {})
+    log = {"log_to_wandb": False, "wandb_log_frequency": 5, "eval_every_n_wandb_logs": 4} | changes.pop(
+        "logger", {}
+    )
     given: dict[str, Any] = {
         "model_name": NAME,
         "hook_name": "blocks.0.hook_mlp_out",
@@ -56,6 +58,6 @@ def small(
         "output_path": None,
         "verbose": False,
         "seed": 0,
-        "logger": LoggingConfig(log_to_wandb=False, **log),
+        "logger": LoggingConfig(**log),
     }
     return LanguageModelSAERunnerConfig(sae=kind(**(settings | of_sae)), **(given | changes))

@@ -18,7 +18,7 @@ from sae_course import CourseError
 from sae_course.models import load_model
 from sae_course.runs import Run
 from sae_course.training import checkpoint, loop
-from sae_course.training.train import train, train_many
+from sae_course.training.runner import train, train_many
 
 RECORD = ("metrics.jsonl", "histograms.jsonl", "sae/sae_weights.safetensors", "sae/sparsity.safetensors")
 
@@ -146,7 +146,7 @@ def test_a_new_process_goes_on_after_sigterm(tmp_path: Path) -> None:
     """What a machine that is taken away sends; the folder is found again by the run's name."""
     program = (
         "import sys, torch; torch.set_num_threads(1); sys.path.insert(0, sys.argv[1]);"
-        "from small import small; from sae_course.training.train import train;"
+        "from small import small; from sae_course.training.runner import train;"
         "run = train(small(steps=int(sys.argv[2])), name='mine', check=False, show=False); print(run.folder)"
     )
     env = os.environ | {"SAE_COURSE_HOME": str(tmp_path)}

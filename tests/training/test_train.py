@@ -18,7 +18,7 @@ from sae_course.runs import Run
 from sae_course.training.assemble import new_sae, runner_for
 from sae_course.training.buffer import Buffer
 from sae_course.training.source import find
-from sae_course.training.train import train, train_many
+from sae_course.training.runner import train, train_many
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,23 @@ class Comparison:
         first, last = min(one.steps[0] for one in series), max(one.steps[-1] for one in series)
         return draw_histograms(series, f"{short(name)}, step {first:,} to {last:,}", axis=axis(name))
 
+    def page(self) -> str:
+        """One HTML page that needs no network: both tables, the main curves, the density histogram."""
+        names = [name for name in MAIN if name in self.table]
+        figures = [self.curves(name) for name in names]
+        if any("plots/feature_density_line_chart" in run.histogram_names for run in self.runs):
+            figures.append(self.histogram())
+        # The first figure brings plotly itself.
+        drawn = (
+            figure.to_html(full_html=False, include_plotlyjs=index == 0)
+            for index, figure in enumerate(figures)
+        )
+        title = escape(", ".join(self.names))
+        return (
+            f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
+            f"<body style='font-family: sans-serif'>{self._repr_html_()}{''.join(drawn)}</body></html>"
+        )
+
     def _ends(self, metric: str, groups: dict[str, list[int]]) -> str:
         """The finding: between what a metric ends, and where it ends without a number."""
         having = {

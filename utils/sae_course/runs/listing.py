@@ -66,7 +66,7 @@ class Runs:
 
 
 def list_runs(folder: str | Path) -> Runs:
-    """The runs in the folders right below one. One that can't be loaded doesn't hide the others.
+    """The runs in the folders below one. One that can't be loaded doesn't hide the others.
 
     Raises:
         CourseError: when there is no such folder, or it can't be read.
@@ -74,10 +74,10 @@ def list_runs(folder: str | Path) -> Runs:
     folder = Path(folder)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise CourseError(f"{folder} {what}: list_runs looks for runs in the folders right below a folder.")
+        raise CourseError(f"{folder} {what}: list_runs looks for runs in the folders below a folder.")
     found, unreadable = [], []
     try:
-        places = sorted(path.parent for path in folder.glob(f"*/{RUN}"))
+        places = sorted(path.parent for path in folder.rglob(f"*/{RUN}"))
     except OSError as error:
         raise CourseError(f"{folder} can't be read ({error.strerror or error}).") from error
     for place in places:

@@ -1,10 +1,10 @@
 """Settings for each chapter's training, the training itself, and what was recorded with it.
 
-``preset`` gives the configuration of a chapter's run, `change`, `describe` and `differences` read and edit it,
-``preflight`` says before an hour is lost what could never work, ``train`` and ``train_many`` do the work. How
-they do it: which model and data are meant (``source``), the activations (``buffer``, ``dataset_position``),
-SAELens' trainer (``one``) or several at once (``batched``), the loop around them (``loop``, ``session``), what
-it leaves for a next sitting (``checkpoint``, ``folders``).
+``preset`` gives the configuration of a chapter's run; `change`, `describe` and `differences` edit and read
+it. ``preflight`` says before an hour is lost what could never work. ``train`` and ``train_many`` do the work:
+which model and data are meant (``source``), the activations (``buffer``, ``dataset_position``), SAELens'
+trainer (``one``) or several at once (``batched``), the loop around them (``loop``, ``session``), what is left
+for a next sitting (``checkpoint``, ``folders``).
 """
 
 from importlib import import_module
@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 from .toy import ToyConfig, recorded_toy_runs, toy_config
 
 if TYPE_CHECKING:
-    from .describe import describe
+    from .describe import describe, differences
     from .preflight import preflight
     from .presets import preset
-    from .settings import as_dict, change, differences, from_dict
-    from .train import train, train_many
+    from .runner import train, train_many
+    from .settings import as_dict, change, from_dict
 
 # Where each name is: a file is imported when it is asked for, since SAELens takes seconds.
 _PLACES = {
     "preset": "presets",
     "change": "settings",
     "describe": "describe",
-    "differences": "settings",
+    "differences": "describe",
     "as_dict": "settings",
     "from_dict": "settings",
     "preflight": "preflight",
-    "train": "train",
-    "train_many": "train",
+    "train": "runner",
+    "train_many": "runner",
 }
 
 __all__ = [

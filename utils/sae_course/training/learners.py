@@ -1,8 +1,9 @@
 """Who learns from which activations: a learner for each SAE, or one for all that differ only in numbers."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sae_lens.training.activation_scaler import ActivationScaler
+from torch import Tensor
 
 from .batched import BatchedLearner, can_batch
 from .buffer import Buffer
@@ -55,26 +56,26 @@ def _groups(cfgs: "dict[str, Config]") -> list[list[str]]:
 
 
 def _estimate(cfgs: "dict[str, Config]", buffer: Buffer, scalers: dict[str, ActivationScaler]) -> None:
-    """Measure each hook point's scaling once, and share it; with several, on one set of batches."""
+    """Measure what activations are scaled with, on the first batches: once for each hook point.
+
+    The average norm as `ActivationScaler.estimate_scaling_factor` measures it, without its progress bar and
+    without holding the batches; whitening by SAELens itself, which needs them.
+    """
     modes = {name: cfg.sae.normalize_activations for name, cfg in cfgs.items()}
-    wanted = {
-        (cfgs[name].hook_name, mode)
-        for name, mode in modes.items()
-        if mode in ("expected_average_only_in", "covariance_whitening")
-    }
-    if not wanted:
+    if not {"expected_average_only_in", "covariance_whitening"} & set(modes.values()):
         return
+    whitened = {cfgs[name].hook_name for name, mode in modes.items() if mode == "covariance_whitening"}
+    norms = dict.fromkeys(buffer.hooks, 0.0)
+    kept: dict[str, list[Tensor]] = {hook: [] for hook in whitened}
     n = next(iter(cfgs.values())).n_batches_for_norm_estimate
-    batches: Any = (next(buffer) for _ in range(n))
-    if len(wanted) > 1:
-        batches = list(batches)
-    for hook, mode in sorted(wanted):
-        alike = [name for name in cfgs if (cfgs[name].hook_name, modes[name]) == (hook, mode)]
-        scaler, d_in = scalers[alike[0]], cfgs[alike[0]].sae.d_in
-        provider = (batch[hook] for batch in batches)
-        if mode == "expected_average_only_in":
-            scaler.estimate_scaling_factor(d_in, provider, n)
-        else:
-            scaler.estimate_whitening(d_in, provider, n)
-        for name in alike[1:]:
-            scalers[name].scaling_factor, scalers[name].whitening = scaler.scaling_factor, scaler.whitening
+    for _ in range(n):
+        batch = next(buffer)
+        for hook, acts in batch.items():
+            norms[hook] += acts.norm(dim=-1).float().mean().item() / n
+            if hook in kept:
+                kept[hook].append(acts)
+    for name, cfg in cfgs.items():
+        if modes[name] == "expected_average_only_in":
+            scalers[name].scaling_factor = cfg.sae.d_in**0.5 / norms[cfg.hook_name]
+        elif modes[name] == "covariance_whitening":
+            scalers[name].estimate_whitening(cfg.sae.d_in, iter(kept[cfg.hook_name]), n)
