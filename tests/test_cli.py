@@ -35,8 +35,8 @@ def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str) -> No
 def test_help_lists_every_command() -> None:
     result = course("--help")
     assert result.returncode == 0
-    assert len(result.stdout.splitlines()) < 24, "one screen"
-    for name in ("doctor", "run", "progress", "build", "bench"):
+    assert len(result.stdout.splitlines()) <= 24, "one screen"
+    for name in ("doctor", "run", "progress", "train", "preflight", "runs", "build", "bench"):
         assert name in result.stdout
 
 
@@ -99,3 +99,44 @@ def test_ctrl_c_in_the_middle_of_a_run(tmp_path: Path) -> None:
     assert "stopped" in err
     assert not (tmp_path / "report.html").exists()
     assert not list(tmp_path.glob(".*")), "a half-written file was left behind"
+
+
+def test_a_run_from_the_command_line_is_checked_trained_listed_compared_and_drawn(tmp_path: Path) -> None:
+    """What a person on a rented machine types, in order."""
+    home = {"SAE_COURSE_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    assert "No run is kept" in course("runs", **home).stdout
+    tiny = ("--set", "training_tokens=16384", "--set", "d_sae=64", "--set", "topk_threshold_lr=0.5")
+    for name, more in (("a", ()), ("b", ("--set", "k=4"))):
+        done = course("train", "tinystories", *tiny, *more, "--name", name, **home)
+        assert done.returncode == 0, done.stderr
+        assert f"{name} · finished" in done.stdout
+    listed = course("runs", **home).stdout
+    assert "finished" in listed
+    assert "ce_loss_score" in listed
+    page = tmp_path / "page.html"
+    compared = course("runs", "a", "b", "--page", str(page), **home)
+    assert "sae.k" in compared.stdout
+    html = page.read_text(encoding="utf-8")
+    assert "Plotly.newPlot" in html
+    assert 'src="http' not in html
+    assert_one_line(course("runs", "c", **home), "no folder c")
+
+
+def test_a_broken_configuration_is_refused_before_anything_is_loaded_or_written(tmp_path: Path) -> None:
+    home = {"SAE_COURSE_HOME": str(tmp_path)}
+    looked = course("preflight", "tinystories", "--set", "hook_name=blocks.0.hook_mlp_put", **home)
+    assert looked.returncode == 2
+    assert "blocks.0.hook_mlp_out" in looked.stdout
+    sound = course("preflight", "othello", "--recipe", "seed", **home)
+    assert sound.returncode == 0, sound.stdout
+    trained = course("train", "tinystories", "--set", "training_tokens=100", **home)
+    assert trained.returncode == 2
+    assert "Traceback" not in trained.stderr
+    assert not list(tmp_path.glob("runs/*/run.json"))
+
+
+def test_slips_in_a_configuration_are_one_line() -> None:
+    assert_one_line(course("train", "tinystory"), "tinystories")
+    assert_one_line(course("train", "tinystories", "--set", "lr"), "NAME=VALUE")
+    assert_one_line(course("train", "tinystories", "--set", "train_batch=1"), "train_batch_size_tokens")
+    assert_one_line(course("preflight", "gemma", "--layer", "9"), "layer")

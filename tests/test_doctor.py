@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from sae_course.checks import progress_file
 from sae_course.doctor import Finding, examine, machine, packages, places
 from sae_course.doctor.commands import doctor
+from sae_course.runtime import memory
 
 UTILS = Path(__file__).resolve().parents[1] / "utils"
 Versions = Callable[[dict[str, str | None]], None]
@@ -238,9 +239,9 @@ def test_memory_limits_of_every_level_count(tmp_path: Path) -> None:
         (folder / "memory.max").write_text(f"{limit}\n")
         (folder / "memory.current").write_text(f"{usage}\n")
         (folder / "memory.stat").write_text(f"anon 1\ninactive_file {cache}\n")
-    assert machine.cgroup_room(tmp_path / "v2", own) == 2500
+    assert memory.cgroup_room(tmp_path / "v2", own) == 2500
     (tmp_path / "v2" / "a/b" / "memory.max").write_text("1000\n")
-    assert machine.cgroup_room(tmp_path / "v2", own) == 100
+    assert memory.cgroup_room(tmp_path / "v2", own) == 100
 
 
 def test_memory_limits_of_version_1_and_none(tmp_path: Path) -> None:
@@ -251,10 +252,10 @@ def test_memory_limits_of_version_1_and_none(tmp_path: Path) -> None:
     (folder / "memory.usage_in_bytes").write_text("1000\n")
     (folder / "memory.stat").write_text("total_inactive_file 10\n")
     (folder / "memory.limit_in_bytes").write_text("9223372036854771712\n")
-    assert machine.cgroup_room(tmp_path / "v1", own) is None
+    assert memory.cgroup_room(tmp_path / "v1", own) is None
     (folder / "memory.limit_in_bytes").write_text("1500\n")
-    assert machine.cgroup_room(tmp_path / "v1", own) == 510
-    assert machine.cgroup_room(tmp_path / "v1", tmp_path / "nowhere") is None
+    assert memory.cgroup_room(tmp_path / "v1", own) == 510
+    assert memory.cgroup_room(tmp_path / "v1", tmp_path / "nowhere") is None
 
 
 @pytest.mark.parametrize(("free", "status"), [(0.01, "fail"), (1.0, "note"), (50.0, "ok")])

@@ -17,8 +17,8 @@ from sae_course.models import load_model, random_twin
 from sae_course.runs import Run
 from sae_course.training.assemble import new_sae, runner_for
 from sae_course.training.buffer import Buffer
-from sae_course.training.source import find
 from sae_course.training.runner import train, train_many
+from sae_course.training.source import find
 
 
 @pytest.fixture(scope="module")

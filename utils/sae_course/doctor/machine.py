@@ -5,6 +5,7 @@ import shutil
 import threading
 from pathlib import Path
 
+from ..runtime.memory import cgroup_room
 from .finding import Finding
 from .packages import how_to_install
 
@@ -48,48 +49,6 @@ def device_finding() -> Finding:
     return Finding(
         "ok", "device", f"cuda, {name}{more}, {free / GIB:.1f} of {total / GIB:.1f} GiB free: full scale"
     )
-
-
-def cgroup_room(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
-    """Bytes that this process's control groups still allow; None without a limit.
-
-    A container's limit is not in the machine's memory figure. The kernel enforces the limit of every
-    level above, so the smallest room counts. File cache that can be dropped is room.
-    """
-    try:
-        lines = own.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    rooms = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            base, names = root, ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            base = root / "memory"
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        folder = base / path.lstrip("/")
-        for level in (folder, *folder.parents):
-            if (room := _room(level, *names)) is not None:
-                rooms.append(room)
-            if level == base:
-                break
-    return min(rooms, default=None)
-
-
-def _room(folder: Path, limit_name: str, usage_name: str, cache_name: str) -> int | None:
-    """Limit minus usage plus droppable cache of one control group; None without a limit."""
-    try:
-        limit = int((folder / limit_name).read_text())  # "max" is no number
-        usage = int((folder / usage_name).read_text())
-        statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):
-        return None
-    if limit >= 2**60:  # version 1 writes "no limit" as a huge number
-        return None
-    return max(0, limit - usage + int(statistics.get(cache_name, 0)))
 
 
 def memory_finding() -> Finding:

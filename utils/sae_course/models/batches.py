@@ -97,12 +97,13 @@ def drills(
 ) -> np.ndarray:
     """Rows of random words that repeat with a period of their own.
 
-    Periods are between 8 words and ``longest`` (half the row where not given), short ones as often as long
-    ones on a logarithmic scale.
+    Periods are between 8 words (fewer where a row has no room) and ``longest`` (half the row if not given),
+    short ones as often as long ones on a logarithmic scale.
     """
     words = stream.integers(4, d_vocab, size=(n_rows, n_ctx))
     end = (longest or n_ctx // 2) + 1
-    periods = np.exp(stream.uniform(np.log(8), np.log(end), size=n_rows)).astype(np.int64)
+    shortest = min(8, end - 1)  # a short row has room for no more
+    periods = np.exp(stream.uniform(np.log(shortest), np.log(end), size=n_rows)).astype(np.int64)
     rows = np.take_along_axis(words, np.arange(n_ctx)[None] % periods[:, None], axis=1)
     rows[:, 0] = 1
     return rows

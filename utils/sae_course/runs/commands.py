@@ -51,6 +51,9 @@ def _list(found: "Runs", folder: Path) -> None:
     for run in found:
         name = run.name if run.folder is None else run.folder.relative_to(folder).as_posix()
         table.add_row(name, run.status, *(number(run.final.get(key, float("nan"))) for key in MAIN))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file has no width to fit
+        console.width = 160
+    console.print(table)
     for words in found.unreadable:
         click.echo(f"✘ {words}")

@@ -10,24 +10,22 @@ for a next sitting (``checkpoint``, ``folders``).
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .describe import describe, differences
+from .preflight import preflight
 from .toy import ToyConfig, recorded_toy_runs, toy_config
 
 if TYPE_CHECKING:
-    from .describe import describe, differences
-    from .preflight import preflight
     from .presets import preset
     from .runner import train, train_many
     from .settings import as_dict, change, from_dict
 
-# Where each name is: a file is imported when it is asked for, since SAELens takes seconds.
+# Where each name is: a file is imported when it is asked for, since SAELens takes seconds. Not `describe` and
+# `preflight`: with a module of the same name, the second look would find the module.
 _PLACES = {
     "preset": "presets",
     "change": "settings",
-    "describe": "describe",
-    "differences": "describe",
     "as_dict": "settings",
     "from_dict": "settings",
-    "preflight": "preflight",
     "train": "runner",
     "train_many": "runner",
 }

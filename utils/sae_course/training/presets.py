@@ -8,7 +8,7 @@ from ..models import MODELS
 from ..models.names import choose_scale, own_names
 from ..runtime import CourseError, current
 from .architectures import SPARSITY, config_class
-from .preset_values import PRESETS, AtScale, Preset
+from .preset_values import JUMPRELU, PRESETS, AtScale, Preset
 from .settings import change
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def preset(
     Raises:
         CourseError: for a name, scale, recipe, layer or architecture that there isn't, and as `change` does.
     """
-    wanted = _find(name)
+    wanted = _find(str(name))
     chosen = choose_scale(MODELS[wanted.model], scale)
     if recipe not in RECIPES:
         raise CourseError(f'There is no recipe "{recipe}": use {" or ".join(RECIPES)}.')
@@ -71,7 +71,7 @@ def _find(name: str) -> Preset:
         )
     known = [*PRESETS, *(wanted.model for wanted in PRESETS.values())]
     near = [one for one in known if name and name.lower() in one.lower()]
-    near = list(dict.fromkeys([*near, *difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.5)]))
+    near += [one for one in difflib.get_close_matches(name.lower(), known, 2, 0.5) if one not in near]
     hint = f"did you mean {' or '.join(near[:2])}?" if near else f"there are {', '.join(PRESETS)}."
     raise CourseError(f'There is no preset "{name}": {hint}')
 
@@ -151,6 +151,8 @@ def _sae(wanted: Preset, at: AtScale, scale: str, architecture: str, warm_up: in
         given["l1_warm_up_steps"] = warm_up
     if "l0_warm_up_steps" in fields:
         given["l0_warm_up_steps"] = warm_up
+    if architecture == "jumprelu":
+        given |= JUMPRELU
     if "topk_threshold_lr" in fields and scale == "mini":
         # The threshold is a running mean from 0; at SAELens' rate, .01, it would lag behind the activations.
         given["topk_threshold_lr"] = 0.02

@@ -12,6 +12,7 @@ from ..runtime import CourseError
 from ..runtime.memory import keep_freed_memory
 from . import folders
 from .assemble import check_honoured, check_shared, runner_for
+from .preflight import preflight
 from .session import Session
 from .settings import as_dict, name_of
 from .source import find
@@ -143,7 +144,7 @@ def _train(
     first = next(iter(cfgs.values()))
     source = find(first, model, dataset)
     if check:
-        _check(cfgs, source)
+        _check(cfgs, source.model, dataset)
     runner = runner_for(cfgs, source)
     identity = {
         "configs": {run: as_dict(cfg) for run, cfg in cfgs.items()} if many else as_dict(first),
@@ -172,15 +173,13 @@ def fingerprint(tensors: "Mapping[str, torch.Tensor]") -> str:
     return whole.hexdigest()[:16]
 
 
-def _check(cfgs: "dict[str, Config]", source: Any) -> None:
-    """Refuse what can't work; print what is wasteful."""
-    from .preflight import preflight  # noqa: PLC0415
-
+def _check(cfgs: "dict[str, Config]", model: Any, dataset: Any) -> None:
+    """Refuse what can't work; print what is wasteful, once for all that have it."""
     told: set[str] = set()
     for run, cfg in cfgs.items():
-        report = preflight(cfg, model=source.model, dataset=source.dataset)
+        report = preflight(cfg, model, dataset)
         report.raise_if_stops()
         for finding in report.findings:
             if finding.severity == "wastes" and finding.code not in told:
                 told.add(finding.code)
-                print(f"{run}: {finding.what} {finding.why} {finding.change}")
+                print(f"{run}\n{finding}")

@@ -141,7 +141,8 @@ def _place(cfg: "Config", sae: Any, name: str) -> tuple[str, Any]:
         raise CourseError(f"There is no setting {name}: {_FORMER[name]}.")
     known = {field.name for part in (cfg, sae, cfg.logger) for field in dataclasses.fields(part)}
     near = difflib.get_close_matches(name, sorted(known.union(*others.values())), n=2, cutoff=0.7)
-    near += [one for one in sorted(known) if name in one.split("_") and one not in near]
+    parts = [one for one in sorted(known) if name in one.split("_") or (len(name) > 4 and name in one)]
+    near += [one for one in parts if one not in near]
     hint = f"did you mean {' or '.join(near[:3])}?" if near else "describe(cfg) lists those that there are."
     raise CourseError(f"There is no setting {name}: {hint}")
 

@@ -131,6 +131,10 @@ def _split(dataset: Any) -> tuple[Any, Any]:
             "A dataset to train on is a Hugging Face Dataset or IterableDataset, not "
             f"{type(dataset).__name__}."
         )
+    if len(dataset) < 2:
+        raise CourseError(
+            f"The dataset has {len(dataset)} rows: one to train on and one to evaluate on are the least."
+        )
     held_out = min(HELD_OUT, max(1, len(dataset) // 10))
     return dataset.select(range(held_out, len(dataset))), dataset.select(range(held_out))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...runtime.memory import cgroup_room
 from .amounts import buffer_tokens, row_tokens
 from .findings import Finding
 
@@ -97,8 +98,6 @@ def free_memory(device: str) -> int | None:
     if device != "cpu":
         return None
     import psutil  # noqa: PLC0415 - only here
-
-    from ...doctor.machine import cgroup_room  # noqa: PLC0415 - a container's limit
 
     room = cgroup_room()
     available = psutil.virtual_memory().available
