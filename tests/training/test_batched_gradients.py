@@ -97,6 +97,12 @@ def test_batchtopk_with_fewer_positive_scores_than_asked() -> None:
     )
 
 
+def test_topk_with_fewer_positive_scores_than_k() -> None:
+    sae = _sae("topk", k=30)
+    sae.b_enc.data -= 0.3
+    _compare(sae, batches(2)[1].double(), torch.zeros(D_SAE, dtype=torch.bool), {})
+
+
 def test_kth_largest_is_the_sorted_rows_kth() -> None:
     values = torch.randn(5, 33)
     for k in (1, 2, 17, 33):
