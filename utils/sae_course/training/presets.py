@@ -100,7 +100,7 @@ def _build(wanted: Preset, scale: str, recipe: str, layer: int, architecture: st
         # lacks the room: act_store_device="cpu".
         n_batches_in_buffer=at.buffer,
         store_batch_size_prompts=at.prompts,
-        lr=at.lr.get(architecture, at.lr[recipe]),
+        lr=at.lr[recipe],
         lr_warm_up_steps=warm_up,
         lr_decay_steps=round(0.2 * at.steps),
         # 0 was SAELens 4's default, and so the seed's. In a mini run it makes the end noisier: measured on
@@ -149,10 +149,9 @@ def _sae(wanted: Preset, at: AtScale, scale: str, architecture: str, warm_up: in
     given[SPARSITY[architecture]] = int(value) if architecture == "topk" else float(value)
     if "l1_warm_up_steps" in fields:
         given["l1_warm_up_steps"] = warm_up
-    if "l0_warm_up_steps" in fields:
-        given["l0_warm_up_steps"] = warm_up
     if architecture == "jumprelu":
-        given |= JUMPRELU
+        # Rising over half of the run: a coefficient that is there early kills latents.
+        given |= JUMPRELU | {"l0_warm_up_steps": at.steps // 2}
     if "topk_threshold_lr" in fields and scale == "mini":
         # The threshold is a running mean from 0; at SAELens' rate, .01, it would lag behind the activations.
         given["topk_threshold_lr"] = 0.02
