@@ -41,7 +41,7 @@ def short(name: str) -> str:
 
 
 def find(name: str, names: Iterable[str], what: str = "metric") -> str:
-    """The full name of a metric that is given in full or by its last part.
+    """The full name of a metric that is given in full or by its last part; of several, the one in `MAIN`.
 
     Raises:
         CourseError: when there is none, or several; it names the nearest.
@@ -50,6 +50,7 @@ def find(name: str, names: Iterable[str], what: str = "metric") -> str:
     if name in known:
         return name
     fitting = [one for one in known if short(one) == name]
+    fitting = [one for one in fitting if one in MAIN] or fitting
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import torch
 from sae_lens.training.activation_scaler import ActivationScaler
 from torch import Tensor
 
@@ -34,12 +35,22 @@ def learners_for(
     for names in _groups(cfgs):
         members = {name: cfgs[name] for name in names}
         saes = {name: runner.saes[name] for name in names}
-        if len(names) > 1:
+        if len(names) > 1 or _written_out(members):
             learners.append(BatchedLearner(members, saes, {name: scalers[name] for name in names}))
         else:
             (name,) = names
             learners.append(OneSAE(name, members[name], saes[name], scalers[name]))
     return buffer, learners
+
+
+def _written_out(members: "dict[str, Config]") -> bool:
+    """Whether a single SAE gains from gradients that are written out.
+
+    On a CPU the whole training is 1.3 (Standard) to 2 times as fast (BatchTopK), on one core. Elsewhere it
+    was not measured, and SAELens' own step is taken.
+    """
+    (cfg,) = members.values()
+    return torch.device(cfg.device).type == "cpu" and not can_batch(members)
 
 
 def _groups(cfgs: "dict[str, Config]") -> list[list[str]]:
