@@ -99,7 +99,7 @@ def test_a_run_is_what_saelens_own_trainer_makes_of_the_same_batches(
 def test_gradients_that_are_written_out_make_the_same_run(
     architecture: str, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Step by step they are compared elsewhere. Over a run, a near-tie at TopK's threshold that rounding decides
+    """Step by step they are compared elsewhere. Over a run, a near-tie at a threshold that rounding decides
     the other way gives its latent another first gradient, and Adam makes a whole step of it: so the metrics.
     """
     cfg = small(architecture)

@@ -259,4 +259,5 @@ class Run:
         return run_html(self)
 
     def __repr__(self) -> str:
-        return f"<run {self.name}, {self.status}{'' if self.folder is None else f', in {self.folder}'}>"
+        # Without its folder: a notebook keeps this in its outputs, and a path is the machine's.
+        return f"<run {self.name}, {self.status}>"

@@ -96,6 +96,8 @@ class Session:
             loop.run()
             self._finish(loop, records, mirror)
             last_words = f"{self.name}: {loop.tokens:,} tokens in {loop.seconds:.0f} s"
+            if shown:
+                last_words += f", {shown.words()}"
         except KeyboardInterrupt:
             last_words = f"{self.name}: stopped after step {loop.steps:,}; the same call goes on from there"
             raise

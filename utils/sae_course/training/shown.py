@@ -104,7 +104,8 @@ class Shown:
             }
             for name, label in _SHOWN.items()
         }
-        self.plot.update(live(curves))
+        # A figure that is displayed itself would come anew each time, below the last.
+        self.plot.update(live(curves)._repr_mimebundle_(), raw=True)
 
 
 def _notebook_display() -> Any:
