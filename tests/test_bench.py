@@ -1,5 +1,11 @@
 """The benchmark's parts run and give figures; how large they are is the machine's affair."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sae_course.notebooks import bench_training
 from sae_course.notebooks.bench import data_rows, model_rows, seconds_of, toy_steps_per_second
 
 
@@ -14,3 +20,31 @@ def test_data_and_models_have_their_rows() -> None:
     loaded = model_rows()
     assert len(loaded) == 4
     assert all(figure.endswith(" s") for _, figure in loaded)
+
+
+def test_training_here_and_by_saelens_is_measured_alike(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One small run of each: quality and seconds; eight at once in the place of one."""
+    monkeypatch.setenv("SAE_COURSE_HOME", str(tmp_path))
+    theirs, our = (kind("standard", 0, 3 * 4096) for kind in (bench_training.stock, bench_training.ours))
+    assert our["recovered"] == pytest.approx(theirs["recovered"], abs=0.1)
+    assert our["l0"] == pytest.approx(theirs["l0"], rel=0.1)
+    assert bench_training.many(0, 2 * 4096)["seconds"] > 0
+    assert len(list(tmp_path.glob("runs/*/l1=*"))) == len(bench_training.L1S)
+
+
+def test_the_training_rows_compare_runs_of_one_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def measured(*arguments: Any) -> dict[str, float]:
+        asked.append(arguments)
+        seconds = 20.0 if arguments[0] == "stock" else 10.0
+        return {"seconds": seconds, "recovered": 0.9, "l0": 9.0, "gigabytes": 1.0}
+
+    monkeypatch.setattr(bench_training, "measured", measured)
+    found = dict(bench_training.rows(1_000_000))
+    assert found["gain, standard, 3 seeds in turn"] == "2.00 ×"
+    assert "0.5 × one run" in found["train_many, 8 L1 coefficients"]
+    assert [one[0] for one in asked[:4]] == ["stock", "ours"] * 2, "in turn"
+    assert "25,000 tokens/s" in found["train, 250,000 tokens"]

@@ -64,7 +64,7 @@ def rows() -> list[tuple[str, str]]:
         ("toy SAE, 1 instance", f"{statistics.median(one):.0f} steps/s"),
         ("gain of n_inst = 16 over one at a time", f"{gain:.1f} ×"),
     ]
-    return found + data_rows() + model_rows() + _chapters(project_root())
+    return found + data_rows() + model_rows() + training_rows() + _chapters(project_root())
 
 
 def data_rows(n_rows: int = 2000, n_games: int = 50_000) -> list[tuple[str, str]]:
@@ -82,6 +82,13 @@ def data_rows(n_rows: int = 2000, n_games: int = 50_000) -> list[tuple[str, str]
         ("labels of stories", f"{speed(tokens.size, lambda: stories.labels(tokens)):,.0f} tokens/s"),
         ("random games of Othello", f"{speed(n_games, lambda: othello.games(n_games)):,.0f} games/s"),
     ]
+
+
+def training_rows() -> list[tuple[str, str]]:
+    """Training an SAE, here and by SAELens' own runner: about 8 minutes."""
+    from .bench_training import rows  # noqa: PLC0415 - `--help` stays instant
+
+    return rows()
 
 
 def model_rows() -> list[tuple[str, str]]:

@@ -165,7 +165,7 @@ def measured(*arguments: Any) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", __name__, *map(str, arguments)],
+            [sys.executable, "-W", "ignore", "-m", __spec__.name, *map(str, arguments)],
             check=True,
             capture_output=True,
             text=True,

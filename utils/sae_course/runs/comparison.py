@@ -16,7 +16,7 @@ from .metrics import MAIN, axis, find, short
 from .run import Run
 
 if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
     import plotly.graph_objects as go
 
     from ..figures.runs import Curve

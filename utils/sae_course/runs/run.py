@@ -15,7 +15,7 @@ from .metrics import MAIN, axis, find
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
     import plotly.graph_objects as go
     import sae_lens
     from jaxtyping import Float

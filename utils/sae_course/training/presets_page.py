@@ -9,6 +9,7 @@ from ..runtime import project_root, write_atomic
 from .describe import Differences, describe, differences
 from .preset_values import PRESETS
 from .presets import RECIPES, preset
+from .record_presets import table
 
 FILE = "docs/presets.md"
 SCALES = ("mini", "full")
@@ -34,6 +35,11 @@ print(differences(preset("tinystories", "mini", "today"), cfg))
 L0. All lengths are in steps of the optimiser, but for those in tokens.
 
 """
+_MEASURED = (
+    'What the mini preset reaches with each architecture (Gated is the recipe "seed", BatchTopK '
+    '"today"), on held-out tokens, the SAE as it was saved; mean ± standard deviation over three seeds '
+    "(`python -m sae_course.training.record_presets`):"
+)
 _FOOT = "Written by `python -m sae_course.training.presets_page`.\n"
 
 
@@ -47,6 +53,7 @@ def page() -> str:
         for scale in SCALES:
             found = differences(*(cfgs[scale, recipe] for recipe in RECIPES), names=tuple(RECIPES))
             parts.append(f'What "today" changes at {scale} scale:\n\n{_table(found)}\n')
+        parts.append(f"{_MEASURED}\n\n{table(wanted.name)}\n")
     return "".join(parts) + _FOOT
 
 
