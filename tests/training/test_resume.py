@@ -17,7 +17,7 @@ from small import NAME, small
 from sae_course import CourseError
 from sae_course.models import load_model
 from sae_course.runs import Run
-from sae_course.training import checkpoint, loop
+from sae_course.training import checkpoint, folders, loop
 from sae_course.training.runner import train, train_many
 
 RECORD = ("metrics.jsonl", "histograms.jsonl", "sae/sae_weights.safetensors", "sae/sparsity.safetensors")
@@ -102,6 +102,35 @@ def test_killed_at_twenty_random_moments_nothing_is_lost_and_all_is_equal(model:
     assert kills == 20
     same(tmp_path / "whole", tmp_path / "killed")
     assert not (tmp_path / "killed" / checkpoint.FILE).exists()
+    assert list((tmp_path / "killed").glob(".*")) == [], "half-written files of killed processes"
+
+
+def test_killed_after_its_records_were_closed_and_before_it_was_finished(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfgs = {"a": small(steps=20), "b": small("gated", steps=20)}
+    call = lambda: train_many(  # noqa: E731
+        cfgs, folder=tmp_path / "cut", model=model, check=False, show=False, checkpoint_every=0.0
+    )
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    assert Run.load(tmp_path / "cut" / "a").status == "finished"
+    before = {run: Run.load(tmp_path / "cut" / run).final for run in cfgs}
+    assert {name: run.final for name, run in call().items()} == before
+    assert not (tmp_path / "cut" / checkpoint.FILE).exists()
+
+
+def test_killed_while_a_new_folder_gets_its_first_file(model: Any, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".training.json.x8f2").write_text("{")
+    train(small(steps=10), folder=tmp_path / "a", model=model, check=False, show=False)
+    assert list((tmp_path / "a").glob(".*")) == []
 
 
 @pytest.mark.parametrize("architecture", ["standard", "topk", "gated", "jumprelu"])
@@ -250,7 +279,7 @@ def test_a_checkpoint_that_is_cut_or_changed_or_of_a_later_version_is_refused(tm
 def test_two_processes_do_not_train_in_one_folder(model: Any, tmp_path: Path) -> None:
     from sae_course.training.folders import exclusive  # noqa: PLC0415
 
-    with exclusive("a"), pytest.raises(CourseError, match="another process"):
+    with exclusive("b", tmp_path / "a"), pytest.raises(CourseError, match="another process"):
         train(small(steps=10), folder=tmp_path / "a", model=model, check=False, show=False)
 
 

@@ -272,6 +272,18 @@ def test_wandb_gets_what_is_recorded(model: Any, tmp_path: Path, monkeypatch: py
     assert {name for _, name in sent.histograms()} == set(run.histogram_names)
 
 
+def test_wandb_that_refuses_is_one_message(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**settings: Any) -> None:
+        raise wandb.Error("No API key configured.")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(CourseError, match=r"No API key.*WANDB_MODE=offline"):
+        quietly(small(steps=10, logger={"log_to_wandb": True}), tmp_path / "a", model)
+    assert not (tmp_path / "a").exists()
+
+
 def test_the_last_batch_may_pass_the_total_as_in_saelens(model: Any, tmp_path: Path) -> None:
     run = quietly(small(training_tokens=10 * BATCH + 1), tmp_path / "a", model)
     assert run.final["details/n_training_samples"] == 11 * BATCH

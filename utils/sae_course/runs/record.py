@@ -79,7 +79,7 @@ class Recorder:
         return cls(folder, record)
 
     @classmethod
-    def resume(cls, folder: str | Path, step: int) -> "Recorder":
+    def resume(cls, folder: str | Path, step: int, *, reopen: bool = False) -> "Recorder":
         """Go on with an unfinished run: every line of ``step`` and later goes, and a cut last line.
 
         Raises:
@@ -88,7 +88,10 @@ class Recorder:
         """
         folder = Path(folder)
         record = read_record(folder)
-        if record["status"] == "finished":
+        if record["status"] == "finished" and reopen:
+            record |= {"status": "running", "final": {}, "files": {}}
+            write_json(folder / RUN, record)  # first: its lines are about to be fewer than it says
+        elif record["status"] == "finished":
             raise CourseError(
                 f'The run "{record["name"]}" in {folder} is finished: there is nothing to resume. '
                 "Load it with Run.load(folder), or train into another folder."

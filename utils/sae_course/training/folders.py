@@ -1,5 +1,6 @@
 """Where a training keeps its run: a new folder, or the one in which it was stopped."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..runtime import CourseError, home
+from ..runtime import CourseError, home, write_json
 from . import checkpoint
 
 
@@ -47,13 +48,14 @@ def choose(folder: Path | None, name: str, identity: dict[str, Any]) -> Place:
 
 
 def begin(folder: Path, identity: dict[str, Any]) -> None:
-    """Note in a new folder whose it is.
+    """Note in a folder whose it is, and remove what a killed process left half-written there.
 
     Raises:
         CourseError: when it can't be written.
     """
-    from ..runtime import write_json  # noqa: PLC0415
-
+    for name in (checkpoint.FILE, _IDENTITY):
+        for left in folder.glob(f".{name}.*"):
+            left.unlink(missing_ok=True)
     write_json(folder / _IDENTITY, identity)
 
 
@@ -67,8 +69,10 @@ _IDENTITY, _FINISHED = "training.json", "training.finished"
 
 
 def _state(folder: Path, identity: dict[str, Any]) -> str:
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists():
         return "new"
+    if folder.is_dir() and all(path.name.startswith(f".{_IDENTITY}.") for path in folder.iterdir()):
+        return "new"  # or killed in its first moment
     try:
         found = json.loads((folder / _IDENTITY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -81,14 +85,16 @@ def _state(folder: Path, identity: dict[str, Any]) -> str:
 
 
 @contextmanager
-def exclusive(name: str) -> Iterator[None]:
-    """While it is open, no other process chooses or trains in a folder of this name.
+def exclusive(name: str, folder: Path | None) -> Iterator[None]:
+    """While it is open, no other process trains in this folder, or chooses one for this name.
 
     Raises:
         CourseError: when one does, or when the folder for locks can't be written.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415 - only for this
 
+    if folder is not None:
+        name = f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
     path = home() / "runs" / f".{name}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,8 @@ class Loop:
         frequencies: of logging and evaluation.
         evaluate: downstream metrics of a learner's SAEs, by run.
         folder: of the checkpoint.
-        checkpoint_every: seconds.
+        checkpoint_every: seconds; more where writing one takes long, so that no more than a twentieth of the
+            time goes into it. 0: after every step.
         on_step: called after each step with the tokens read so far.
     """
 
@@ -75,16 +76,17 @@ class Loop:
             CourseError: when the checkpoint can't be written; the last one is then whole.
         """
         began = saved = time.monotonic()
-        before = self.seconds
+        before, pause = self.seconds, self.checkpoint_every
         with Interruption() as interruption:
             while self.tokens < self.total:
                 self._windows()
                 self._step(next(self.buffer))
                 now = time.monotonic()
                 self.seconds = before + now - began
-                if interruption.asked or (now - saved > self.checkpoint_every and self.tokens < self.total):
+                if interruption.asked or (now - saved > pause and self.tokens < self.total):
                     self.save()
                     saved = time.monotonic()
+                    pause = self.checkpoint_every and max(self.checkpoint_every, 20 * (saved - now))
                 if interruption.asked:
                     raise KeyboardInterrupt
         self._windows(last=True)

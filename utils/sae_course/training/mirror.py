@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..runtime import CourseError
 from .settings import as_dict
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Mirror:
         self._wandb, self._cfgs = wandb, cfgs
         logger = next(iter(cfgs.values())).logger
         settings = {name: as_dict(cfg) for name, cfg in cfgs.items()}
-        wandb.init(
+        self._begin(
             project=logger.wandb_project,
             entity=logger.wandb_entity,
             name=logger.run_name,
@@ -33,6 +34,15 @@ class Mirror:
             resume="allow" if logger.wandb_id else None,
             config=next(iter(settings.values())) if len(cfgs) == 1 else settings,
         )
+
+    def _begin(self, **arguments: Any) -> None:
+        try:
+            self._wandb.init(**arguments)
+        except self._wandb.Error as error:
+            raise CourseError(
+                f"W&B can't begin a run ({str(error).strip().splitlines()[0]}): log in with `wandb login`, "
+                "set WANDB_MODE=offline, or leave logger.log_to_wandb off: all is recorded here anyway."
+            ) from error
 
     def log(self, run: str, step: int, metrics: dict[str, float]) -> None:
         self._wandb.log({self._named(run, name): value for name, value in metrics.items()}, step=step)

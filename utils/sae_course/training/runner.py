@@ -151,7 +151,7 @@ def _train(
         "model": fingerprint(dict(source.model.named_parameters())),
         "held_out": fingerprint({"tokens": runner.evaluator.activations_store.tokens}),
     }
-    with folders.exclusive(name if folder is None else folder.name):
+    with folders.exclusive(name, folder):
         place = folders.choose(folder, name, identity)
         at = {run: place.folder / run if many else place.folder for run in cfgs}
         if place.state == "finished":

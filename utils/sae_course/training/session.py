@@ -72,9 +72,9 @@ class Session:
         step, done = (found[1]["steps"], found[1]["tokens"]) if found else (0, 0)
         with plain_errors():
             buffer, learners = learners_for(self.cfgs, self.runner, estimate=found is None)
+        mirror = Mirror(self.cfgs) if first.logger.log_to_wandb else None
         folders.begin(self.place.folder, self.identity)
         records = Records({run: self._recorder(run, step) for run in self.cfgs})
-        mirror = Mirror(self.cfgs) if first.logger.log_to_wandb else None
         shown = Shown(first.training_tokens, done, list(self.cfgs), first.sae.d_sae) if show else None
         loop = Loop(
             buffer=buffer,
@@ -110,7 +110,8 @@ class Session:
     def _recorder(self, run: str, step: int) -> Recorder:
         folder = self.at[run]
         if (folder / "run.json").exists():
-            return Recorder.resume(folder, step)
+            # Finished it may be: the process was killed before the group was.
+            return Recorder.resume(folder, step, reopen=True)
         notes = {
             "model": self.identity["model"],
             "held_out": self.identity["held_out"],
