@@ -1,14 +1,14 @@
 """From a name to a finished model: train, measure, ship; what was stopped goes on from its checkpoint."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from ..runtime import CourseError, home, read_json, write_json
+from ..runtime import CourseError, home, locking, read_json, write_json
 from ..runtime.streams import stream_seed
 from .batches import batches
 from .cards import Behaviour, Card
@@ -47,28 +47,9 @@ def forget(name: str) -> None:
     shutil.rmtree(training_folder(name), ignore_errors=True)
 
 
-@contextmanager
-def exclusive(name: str) -> Iterator[None]:
-    """While it is open, no other process trains a model of this name.
-
-    Raises:
-        CourseError: when one does, or when the folder can't be written.
-    """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - only for this
-
-    path = training_folder(name).with_name(f"{name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout as error:
-        raise CourseError(
-            f"{name} is being trained by another process: wait for it, or use another name."
-        ) from error
-    except PermissionError as error:
-        raise CourseError(
-            f"{path.parent} can't be written: set SAE_COURSE_HOME to a folder of yours."
-        ) from error
+def exclusive(name: str) -> AbstractContextManager[None]:
+    """While it is open, no other process trains a model of this name; see `runtime.locking`."""
+    return locking.exclusive(training_folder(name).with_name(f"{name}.lock"), name)
 
 
 def produce(

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..runtime import CourseError, home, write_json
+from ..runtime import CourseError, home, locking, write_json
 from . import checkpoint
 
 
@@ -84,28 +83,13 @@ def _state(folder: Path, identity: dict[str, Any]) -> str:
     return "stopped" if (folder / checkpoint.FILE).exists() else "begun"
 
 
-@contextmanager
-def exclusive(name: str, folder: Path | None) -> Iterator[None]:
+def exclusive(name: str, folder: Path | None) -> AbstractContextManager[None]:
     """While it is open, no other process trains in this folder, or chooses one for this name.
 
     Raises:
         CourseError: when one does, or when the folder for locks can't be written.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - only for this
-
+    lock = name
     if folder is not None:
-        name = f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
-    path = home() / "runs" / f".{name}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout as error:
-        raise CourseError(
-            f"{name} is being trained by another process: wait for it, or pass another name."
-        ) from error
-    except OSError as error:
-        raise CourseError(
-            f"{path.parent} can't be written ({error.strerror or error}): set SAE_COURSE_HOME to a folder of "
-            "yours."
-        ) from error
+        lock = f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
+    return locking.exclusive(home() / "runs" / f".{lock}.lock", name)
