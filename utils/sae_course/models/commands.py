@@ -1,6 +1,5 @@
 """``sae-course models`` and ``sae-course train-model``: click's side of them."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..runtime import CourseError
+from ..runtime.devices import choose_device
 
 if TYPE_CHECKING:
     from .cards import Card, Cards
@@ -180,27 +180,6 @@ def _command(name: str, text: Path | None, like: str | None, vocab: int | None, 
     return " ".join(
         ["sae-course train-model", name, *(f"{key} {value}" for key, value in given.items() if value)]
     )
-
-
-def choose_device(device: str) -> str:
-    """``device`` if it can be used; without one SAE_COURSE_DEVICE, or CUDA where there is one.
-
-    Raises:
-        CourseError: for a device that can't be used here.
-    """
-    import torch  # noqa: PLC0415 - `sae-course --help` stays instant
-
-    device = device or os.environ.get("SAE_COURSE_DEVICE", "")
-    if not device:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise CourseError(
-            f'device "{device}" can\'t be used here ({str(error).splitlines()[0]}): leave out '
-            "--device, or use cpu."
-        ) from error
-    return device
 
 
 def _show(what: object) -> None:

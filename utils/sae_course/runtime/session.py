@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from .devices import choose_device
 from .errors import CourseError
 from .paths import home
 
@@ -74,14 +75,7 @@ def setup(
     if on_colab and keep_on_drive:
         _mount_drive()
     gpu = torch.cuda.is_available()
-    chosen_device = device or os.environ.get("SAE_COURSE_DEVICE") or ("cuda" if gpu else "cpu")
-    try:
-        torch.empty(1, device=chosen_device)
-    except (RuntimeError, AssertionError) as error:
-        raise CourseError(
-            f"device {chosen_device!r} can't be used here ({str(error).splitlines()[0]}): "
-            "use 'cpu', or unset SAE_COURSE_DEVICE to let setup() choose."
-        ) from error
+    chosen_device = choose_device(device)
     chosen_scale, why = _choose_scale(scale, gpu)
 
     random.seed(seed)
