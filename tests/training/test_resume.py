@@ -60,6 +60,7 @@ def same(one: Path, other: Path) -> None:
         assert (one / file).read_bytes() == (other / file).read_bytes(), file
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork, and no kill -9")
 def test_killed_at_twenty_random_moments_nothing_is_lost_and_all_is_equal(model: Any, tmp_path: Path) -> None:
     """kill -9 while it starts, steps, evaluates, writes a checkpoint; the same call goes on each time.
 
