@@ -48,7 +48,7 @@ def test_the_presets_reach_what_the_course_promises() -> None:
         assert run["dead"] <= 0.1
     for name, found in recorded().items():
         for architecture in ("batchtopk", "gated"):
-            assert min(run["loss recovered"] for run in found[architecture]) > 0.8, (name, architecture)
+            assert min(run["loss recovered"] for run in found[architecture]) > 0.85, (name, architecture)
 
 
 def test_a_table_has_a_row_for_each_architecture_and_its_spread() -> None:

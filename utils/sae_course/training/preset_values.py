@@ -137,7 +137,8 @@ _PRESETS = (
             tokens=512 * 2048,
             batch=2048,
             lr={"seed": 4e-3, "today": 4e-3},
-            sparsity={"standard": 2, "topk": 48, "batchtopk": 48, "gated": 3, "jumprelu": 0.4},
+            # L1 weaker than elsewhere: with 2 and 3 half of the loss was recovered, and L0 still fell.
+            sparsity={"standard": 1, "topk": 48, "batchtopk": 48, "gated": 1.2, "jumprelu": 0.4},
             buffer=1024,
             prompts=64,
         ),
