@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 import torch
@@ -16,3 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reached for the hub would fail
 
 # The tests' tensors are tiny: a second thread only waits, and on a busy machine it waits ten times longer.
 torch.set_num_threads(1)
+
+# A shell that starts the tests in the background has them ignore Ctrl-C; some send it to themselves.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
