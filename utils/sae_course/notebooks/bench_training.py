@@ -152,10 +152,10 @@ def products() -> dict[str, float]:
     }
 
 
-def flops_per_token(saes: int = 1) -> float:
-    """Of matrix products: the model up to the hook point, and each SAE's two forward and three backward."""
+def flops_per_token() -> float:
+    """Of matrix products: the model up to the hook point, and the SAE's two forward and three backward."""
     model = 4 * D_IN**2 + 2 * 256 * D_IN + 2 * D_IN * 4 * D_IN
-    return 2.0 * (model + saes * 5 * D_IN * D_SAE)
+    return 2.0 * (model + 5 * D_IN * D_SAE)
 
 
 def measured(*arguments: Any) -> dict[str, float]:
