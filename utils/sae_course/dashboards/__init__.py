@@ -1,0 +1,48 @@
+"""Pages to look at latents with, that need no network.
+
+What a learner asks for: feature pages (``latents``), and one row of text with a model's predictions, latents
+or attention on it (``texts``). What they get: a thin view in the notebook, and a whole interactive page
+(``page``).
+
+Underneath: where latents fire and what they write (``numbers``, ``examples``, ``effects``, ``sources``), the
+SAE they are of (``subject``); tokens as strings (``tokens``). The pages' scripts are those of sae_vis
+(``sae_vis_script``) and CircuitsVis (``circuitsvis_script``), made safe for any token; a page is one file
+(``document``). The notebook's view needs no script (``thin``).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .effects import latent_logits
+    from .latents import latent_dashboard
+    from .page import Dashboard, Page
+    from .texts import attention_patterns, latent_on_text, token_log_probs
+
+# Where each name is: a file is imported when it is asked for. No file has the name of a function here: the
+# import of the one would hide the other.
+_PLACES = {
+    "Dashboard": "page",
+    "Page": "page",
+    "attention_patterns": "texts",
+    "latent_dashboard": "latents",
+    "latent_logits": "effects",
+    "latent_on_text": "texts",
+    "token_log_probs": "texts",
+}
+
+__all__ = [
+    "Dashboard",
+    "Page",
+    "attention_patterns",
+    "latent_dashboard",
+    "latent_logits",
+    "latent_on_text",
+    "token_log_probs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_PLACES[name]}", __name__), name)

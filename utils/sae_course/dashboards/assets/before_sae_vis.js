@@ -1,0 +1,10 @@
+// What sae_vis' script expects to find, from the page's data.
+const START_KEY = PAGE.start;
+const METADATA = PAGE.metadata;
+const DATA = new Proxy(Object.fromEntries(PAGE.latents), {
+  ownKeys: () => PAGE.latents.map(([latent]) => latent), // in the order asked for
+});
+const PROMPT_DATA = {};
+const escapeHtml = (text) =>
+  text.replace(/[&<>"' ]/g, (sign) =>
+    ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", " ": "&nbsp;" })[sign]);

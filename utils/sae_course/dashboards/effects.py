@@ -1,0 +1,133 @@
+"""What a latent does to the next-token predictions on the straight way: past any later layer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .subject import Subject
+
+if TYPE_CHECKING:
+    from sae_lens import SAE
+    from transformer_lens import HookedTransformer
+
+_LOGITS_AT_ONCE = 2**24  # 64 MB in float32
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a latent, active at one token, changed in the prediction of the next one.
+
+    With r the direction the latent adds to the residual stream, a its activation and x the stream after the
+    last layer: the predictions from x against those from x - a r. Later layers are taken to do the same.
+    """
+
+    loss: float
+    """Of the token that came: with the latent minus without. Below 0, the latent helped."""
+    logit: float
+    """a times the latent's logit (`latent_logits`) for the token that came: before the final norm divides."""
+    probability: float
+    """Of the token that came, as the model has it."""
+    without: float
+    """The same without the latent."""
+    up: list[tuple[int, float]]
+    """Tokens whose log-probability it raised most, and by how much, the most first."""
+    down: list[tuple[int, float]]
+    """Tokens whose log-probability it lowered most."""
+
+
+@torch.no_grad()
+def latent_logits(
+    model: "HookedTransformer", sae: "SAE[Any]", latents: int | Iterable[int]
+) -> Float[Tensor, "latent d_vocab"]:
+    """What one unit of a latent adds to each token's logit on the straight way: the latent's logit lens.
+
+        logits = ((r - mean(r)) * w) W_U,  less their mean over the vocabulary
+
+    where r is the latent's row of W_dec, taken to the residual stream (times W_out for neurons, W_O for
+    heads), and w the final norm's weight (a norm that doesn't centre leaves out the mean of r). What the final
+    norm divides by depends on the token and is left out; the mean over the vocabulary changes no probability.
+    sae_vis shows the same for a model loaded with TransformerLens' processing, which folds both into W_U; ours
+    are loaded without.
+
+    Raises:
+        CourseError: as `Subject.of` and `Subject.chosen`.
+    """
+    subject = Subject.of(model, sae)
+    return straight(model, subject.to_residual(subject.directions(subject.chosen(latents))))
+
+
+def straight(
+    model: "HookedTransformer", directions: Float[Tensor, "n d_model"]
+) -> Float[Tensor, "n d_vocab"]:
+    """`latent_logits` of directions in the residual stream."""
+    norm = model.ln_final
+    if str(model.cfg.normalization_type).startswith("LN"):
+        directions = directions - directions.mean(-1, keepdim=True)
+    weight = getattr(norm, "w", None)
+    if weight is not None:
+        directions = directions * weight.detach().float()
+    logits = directions @ model.W_U.detach().float()
+    return logits - logits.mean(-1, keepdim=True)
+
+
+def log_probs(
+    model: "HookedTransformer", residual: Float[Tensor, "n d_model"]
+) -> Float[Tensor, "n d_vocab"]:
+    """The model's next-token log-probabilities from the residual stream after its last layer."""
+    norm: Any = model.ln_final
+    logits = model.unembed(norm(residual.to(model.cfg.dtype)))
+    cap = model.cfg.output_logits_soft_cap
+    if cap and cap > 0:
+        logits = cap * torch.tanh(logits / cap)
+    return logits.float().log_softmax(-1)
+
+
+@torch.no_grad()
+def effects(
+    model: "HookedTransformer",
+    residual: Float[Tensor, "n d_model"],
+    activations: Float[Tensor, " n"],
+    direction: Float[Tensor, " d_model"],
+    logits: Float[Tensor, " d_vocab"],
+    came: Int[Tensor, " n"],
+    top: int,
+) -> list[Effect]:
+    """The effect of one latent at n tokens.
+
+    Args:
+        residual: after the last layer, at the tokens where the latent is active.
+        direction: that the latent adds to the residual stream.
+        logits: its `latent_logits`.
+        came: the tokens that followed.
+        top: how many raised and lowered tokens to keep.
+    """
+    found: list[Effect] = []
+    for part in torch.arange(len(came)).split(max(1, _LOGITS_AT_ONCE // model.cfg.d_vocab)):
+        x, a, token = residual[part], activations[part], came[part]
+        whole = log_probs(model, x)
+        ablated = log_probs(model, x - a[:, None] * direction)
+        change = whole - ablated
+        k = min(top, change.shape[-1])
+        high, low = change.topk(k), change.topk(k, largest=False)
+        at = token[:, None]
+        numbers = zip(
+            (-change.gather(1, at)[:, 0]).tolist(),
+            (a * logits[token]).tolist(),
+            whole.gather(1, at)[:, 0].exp().tolist(),
+            ablated.gather(1, at)[:, 0].exp().tolist(),
+            (_pairs(high.indices, high.values)),
+            (_pairs(low.indices, low.values)),
+            strict=True,
+        )
+        found += [Effect(*of_token) for of_token in numbers]
+    return found
+
+
+def _pairs(ids: Int[Tensor, "n k"], values: Float[Tensor, "n k"]) -> list[list[tuple[int, float]]]:
+    return [
+        list(zip(*row, strict=True)) for row in zip(ids.tolist(), values.tolist(), strict=True)
+    ]

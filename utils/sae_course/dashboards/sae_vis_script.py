@@ -1,0 +1,199 @@
+"""sae_vis' page of a latent, from our numbers: the one place that knows its script and the data it reads.
+
+From sae_vis 0.3.7 come the page's script and style. The numbers are ours (`numbers`), for its own computation
+needs SAELens 5's configs, runs the SAE inside the model with its error term switched on and off, seeds torch's
+and NumPy's global generators, doesn't see the first tokens of a row, ends in an error for a latent that never
+or rarely fires, and divides the final residual stream by its variance instead of the square root of it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from .document import asset, changed, document, from_package, vendored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .examples import Example
+    from .numbers import Histogram, LatentNumbers
+
+HEIGHT = 780
+_GREY = "<br><span style='color:#666;font-weight:normal'>"
+
+# A token goes into HTML at three places, and into plotly's small HTML at one; the rest is .text().
+_SAFE = [
+    ("<code>${tok.replace(/ /g, '&nbsp;')}</code>", "<code>${escapeHtml(tok)}</code>", 2),
+    ("<code>${tok}</code>", "<code>${escapeHtml(tok)}</code>", 1),
+    ("`|${tok}|<br>", "`|${escapeHtml(tok)}|<br>", 1),
+]
+# The course's words (docs/glossary.md); and no report on timing in the console.
+_WORDS = [
+    ('"CORRELATED FEATURES"', '"CORRELATED LATENTS"', 1),
+    ("'Feature activation'", "'Latent activation'", 1),
+    ("Prob change from feature", "Probability, without to with", 1),
+    ("Feature not active on prev token;<br>no predictions were affected.",
+     "Not active on the token before:<br>this token's prediction was not affected.", 1),
+    ("console.log(", "void (", 1),
+    ('"DOMContentLoaded"', '"page-scripts-ready"', 1),
+]  # fmt: skip
+
+
+def dashboard_document(
+    title: str, numbers: "list[LatentNumbers]", first: int, name: "Callable[[int], str]", legend: str
+) -> str:
+    """The whole page; ``name`` gives a token's text."""
+    page = {
+        "start": str(first),
+        "metadata": {
+            "layout": [["featureTables"], ["actsHistogram", "logitsTable", "logitsHistogram"], ["seqMultiGroup"]],
+            "othello": False,
+            "columnWidths": [None, None, None],
+            "height": HEIGHT,
+        },
+        # A list, for an object's number-like keys are sorted by JavaScript.
+        "latents": [[str(one.latent), latent_data(one, name)] for one in numbers],
+    }
+    scripts = [
+        *(vendored(f"d3-{part}.min.js") for part in ("color", "interpolate", "selection")),
+        plotly(),
+        asset("before_sae_vis.js"),
+        script(),
+        asset("after_sae_vis.js"),
+    ]
+    body = "<div id='dropdown-container'></div>\n<div class='grid-container'></div>"
+    css = from_package("sae_vis", "style.css") + asset("sae_vis.css")
+    return document(title, body, css, scripts, page, legend)
+
+
+def plotly() -> str:
+    """The installed plotly's own plotly.js."""
+    return from_package("plotly", "package_data/plotly.min.js")
+
+
+def script() -> str:
+    """sae_vis' script, safe for any token.
+
+    Raises:
+        CourseError: when the installed sae_vis has another script.
+    """
+    return changed(from_package("sae_vis", "init.js"), [*_SAFE, *_WORDS], "sae_vis")
+
+
+def latent_data(one: "LatentNumbers", name: "Callable[[int], str]") -> dict[str, Any]:
+    """One latent as sae_vis' script reads it: the same keys as its own ``SaeVisData`` writes."""
+    biggest = max([0.0, *(value for _, value in one.top[:1]), *(-value for _, value in one.bottom[:1])])
+    return {
+        "featureTables": _tables(one),
+        "actsHistogram": _bars(one.histogram, f"ACTIVATIONS{_GREY}DENSITY = {one.density:.3%}</span>")
+        if one.histogram
+        else {"never": f"It never fired on these {one.tokens:,} tokens."},
+        "logitsTable": {
+            "negLogits": [{"symbol": name(token), "value": value} for token, value in one.bottom],
+            "posLogits": [{"symbol": name(token), "value": value} for token, value in one.top],
+            "maxLogits": round(biggest, 4),
+        },
+        "logitsHistogram": _bars(one.logits, "LOGITS"),
+        "seqMultiGroup": _groups(one, name),
+    }
+
+
+def _tables(one: "LatentNumbers") -> dict[str, Any]:
+    def rows(found: list[tuple[int, float, float]], last: str) -> list[dict[str, Any]]:
+        return [{"index": i, "value": f"{a:+.3f}", "percentageL1": format(b, last)} for i, a, b in found]
+
+    tables = {
+        "neuronAlignment": rows(one.neurons, ".1%"),
+        "correlatedNeurons": rows(one.fire_with, "+.3f"),
+        "correlatedFeatures": rows(one.correlated, "+.3f"),
+    }
+    return {key: table for key, table in tables.items() if table}
+
+
+def _bars(histogram: "Histogram", title: str) -> dict[str, Any]:
+    edges = histogram.edges
+    middles = [round((a + b) / 2, 6) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return {"x": middles, "y": histogram.counts, "ticks": ticks(edges[0], edges[-1]), "title": title}
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """About five round values between the two, and 0."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    rough = (high - low) / 5 or 1.0
+    power = 10.0 ** _floor_log10(rough)
+    step = next(factor for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999) * power
+    return [round(i * step, 10) for i in range(-int(-low / step + 1e-9), int(high / step + 1e-9) + 1)]
+
+
+def _floor_log10(value: float) -> int:
+    return int(f"{value:e}".rpartition("e")[2])
+
+
+def _groups(one: "LatentNumbers", name: "Callable[[int], str]") -> list[dict[str, Any]]:
+    first = "TOP ACTIVATIONS"
+    if any(example.sources for example in one.strongest):
+        first = "TOP ACTIVATIONS (right), and where they come from (left)"
+    groups = [(f"{first}{_GREY}MAX ACT = {one.maximum:.3f}</span>", one.strongest)]
+    for group in one.groups:
+        title = f"INTERVAL {group.low:.3f} - {group.high:.3f}{_GREY}CONTAINS {group.share:.3%}</span>"
+        groups.append((title, group.examples))
+    if not one.fired:
+        groups = [("TOP ACTIVATIONS", [])]
+    shown = [example for _, examples in groups for example in examples]
+    losses = [abs(effect.loss) for example in shown for effect in example.effects if effect]
+    given = [value for example in shown if example.sources for value in example.sources.values]
+    scale = {
+        "maxAct": round(one.maximum, 4) or 1,
+        "maxLoss": round(max(losses, default=0.0), 4) or 1,
+        "maxDFA": round(max(given, default=0.0), 4) or 1,
+        "nBoardsPerRow": 3,
+    }
+    return [
+        {
+            "seqGroupData": [_sequence(example, one, name) for example in examples],
+            "seqGroupMetadata": {"title": title, "seqGroupID": f"seq-group-{i}", **scale},
+        }
+        for i, (title, examples) in enumerate(groups)
+    ]
+
+
+def _sequence(example: "Example", one: "LatentNumbers", name: "Callable[[int], str]") -> dict[str, Any]:
+    data = []
+    for i, token in enumerate(example.tokens):
+        pos, activation, effect = example.start + i, example.activations[i], example.effects[i]
+        entry: dict[str, Any] = {
+            "tok": name(token),
+            "tokID": token,
+            "tokPosn": f"({example.row}, {pos})",
+            "tokenLogit": round(one.token_logits[token], 4),
+            "isBold": pos == example.pos,
+        }
+        if activation > 0:
+            entry["featAct"] = round(activation, 4)
+        if effect is not None:
+            entry |= {
+                "posToks": [name(token) for token, value in effect.up],
+                "posVal": [round(value, 4) for _, value in effect.up],
+                "negToks": [name(token) for token, value in effect.down],
+                "negVal": [round(value, 4) for _, value in effect.down],
+                "lossEffect": round(effect.loss, 4),
+                "logitEffect": round(effect.logit, 4),
+                "origProb": round(effect.probability, 6),
+                "newProb": round(effect.without, 6),
+            }
+        data.append(entry)
+    return {"seqData": data, "dfaSeqData": _sources(example, name), "seqMetadata": {}}
+
+
+def _sources(example: "Example", name: "Callable[[int], str]") -> list[dict[str, Any]]:
+    if example.sources is None:
+        return []
+    start = example.sources.start
+    return [
+        {
+            "tok": name(token),
+            "tokID": token,
+            "tokPosn": f"({example.row}, {start + i})",
+            "dfaValue": round(value, 4),
+            "isBold": start + i == example.pos,
+        }
+        for i, (token, value) in enumerate(zip(example.sources.tokens, example.sources.values, strict=True))
+    ]
