@@ -25,8 +25,8 @@ class Downstream:
     """A model's next-token loss with its activations, with the SAE's reconstruction, and without either.
 
     ⟨ ⟩ is over every token that has a next one in its row; at each, ``clean``, ``with_sae`` and ``ablated``
-    are the distributions that the model predicts. The activation is replaced at every token, BOS too; SAELens'
-    ``run_evals`` leaves special tokens alone unless told ``exclude_special_tokens=False``.
+    are the distributions that the model predicts. The activation is replaced at every token, BOS too;
+    SAELens' ``run_evals`` leaves special tokens alone unless told ``exclude_special_tokens=False``.
     """
 
     n_tokens: int
@@ -40,8 +40,9 @@ class Downstream:
     ce_ablated: float
     """⟨−log ablated(next token)⟩, in nats"""
     loss_recovered: float
-    """(ce_ablated − ce_with_sae) / (ce_ablated − ce_clean): 1 is no loss at all, 0 no better than ablation, below
-    0 worse. Depends on what ablation costs: compare only at one hook point, with one kind of ablation."""
+    """(ce_ablated − ce_with_sae) / (ce_ablated − ce_clean): 1 is no loss at all, 0 no better than
+    ablation, below 0 worse. Depends on what ablation costs: compare only at one hook point, with one kind
+    of ablation."""
     standard_error: float
     """Of loss_recovered, by leaving out one row at a time (jackknife); NaN for a single row"""
     kl_with_sae: float
