@@ -14,7 +14,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .effects import latent_logits
     from .latents import latent_dashboard
     from .page import Dashboard, Page
     from .texts import attention_patterns, latent_on_text, token_log_probs
@@ -26,7 +25,6 @@ _PLACES = {
     "Page": "page",
     "attention_patterns": "texts",
     "latent_dashboard": "latents",
-    "latent_logits": "effects",
     "latent_on_text": "texts",
     "token_log_probs": "texts",
 }
@@ -36,7 +34,6 @@ __all__ = [
     "Page",
     "attention_patterns",
     "latent_dashboard",
-    "latent_logits",
     "latent_on_text",
     "token_log_probs",
 ]

@@ -16,18 +16,18 @@ from .tokens import script_json
 HERE = Path(__file__).parent
 
 
-def document(title: str, body: str, css: str, scripts: Sequence[str], data: Any, legend: str) -> str:
+def document(title: str, legend: str, body: str, *, css: str, scripts: Sequence[str], data: Any) -> str:
     """The whole HTML document.
 
-    Three things keep it closed. The scripts are packed (gzip, base64: a third of their size) and the data is
-    JSON without a ``<``, so that nothing in either ends a tag. The policy (CSP) forbids every request. And it
-    runs the scripts that carry the page's nonce only: markup that a token might bring along can't, not even in
-    an ``onerror``. The nonce is a hash of the page, the same for the same page.
+    Three things keep it closed. The scripts are packed (gzip, base64: a third of their size) and the data
+    is JSON without a ``<``, so that nothing in either ends a tag. The policy (CSP) forbids every request.
+    And only scripts with the page's nonce run: what a token might bring along can't, not even an
+    ``onerror``. The nonce is a hash of the page, so that the same numbers give the same page.
 
     Args:
+        legend: one paragraph of text under the title.
         body: HTML that the scripts draw into; must be escaped.
         scripts: in their order; they find ``data`` as ``PAGE`` and wait for the event ``page-scripts-ready``.
-        legend: one paragraph of text under the title.
     """
     prelude = 'const PAGE = JSON.parse(document.getElementById("data").textContent);'
     packed = _packed("\n".join((prelude, *scripts)))

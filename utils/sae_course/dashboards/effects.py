@@ -1,6 +1,5 @@
 """What a latent does to the next-token predictions on the straight way: past any later layer."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .subject import Subject
-
 if TYPE_CHECKING:
-    from sae_lens import SAE
     from transformer_lens import HookedTransformer
 
 _LOGITS_AT_ONCE = 2**24  # 64 MB in float32
@@ -28,7 +24,7 @@ class Effect:
     loss: float
     """Of the token that came: with the latent minus without. Below 0, the latent helped."""
     logit: float
-    """a times the latent's logit (`latent_logits`) for the token that came: before the final norm divides."""
+    """a times what r adds to the logit of the token that came, before the final norm divides."""
     probability: float
     """Of the token that came, as the model has it."""
     without: float
@@ -39,44 +35,7 @@ class Effect:
     """Tokens whose log-probability it lowered most."""
 
 
-@torch.no_grad()
-def latent_logits(
-    model: "HookedTransformer", sae: "SAE[Any]", latents: int | Iterable[int]
-) -> Float[Tensor, "latent d_vocab"]:
-    """What one unit of a latent adds to each token's logit on the straight way: the latent's logit lens.
-
-        logits = ((r - mean(r)) * w) W_U,  less their mean over the vocabulary
-
-    where r is the latent's row of W_dec, taken to the residual stream (times W_out for neurons, W_O for
-    heads), and w the final norm's weight (a norm that doesn't centre leaves out the mean of r). What the final
-    norm divides by depends on the token and is left out; the mean over the vocabulary changes no probability.
-    sae_vis shows the same for a model loaded with TransformerLens' processing, which folds both into W_U; ours
-    are loaded without.
-
-    Raises:
-        CourseError: as `Subject.of` and `Subject.chosen`.
-    """
-    subject = Subject.of(model, sae)
-    return straight(model, subject.to_residual(subject.directions(subject.chosen(latents))))
-
-
-def straight(
-    model: "HookedTransformer", directions: Float[Tensor, "n d_model"]
-) -> Float[Tensor, "n d_vocab"]:
-    """`latent_logits` of directions in the residual stream."""
-    norm = model.ln_final
-    if str(model.cfg.normalization_type).startswith("LN"):
-        directions = directions - directions.mean(-1, keepdim=True)
-    weight = getattr(norm, "w", None)
-    if weight is not None:
-        directions = directions * weight.detach().float()
-    logits = directions @ model.W_U.detach().float()
-    return logits - logits.mean(-1, keepdim=True)
-
-
-def log_probs(
-    model: "HookedTransformer", residual: Float[Tensor, "n d_model"]
-) -> Float[Tensor, "n d_vocab"]:
+def log_probs(model: "HookedTransformer", residual: Float[Tensor, "n d_model"]) -> Float[Tensor, "n d_vocab"]:
     """The model's next-token log-probabilities from the residual stream after its last layer."""
     norm: Any = model.ln_final
     logits = model.unembed(norm(residual.to(model.cfg.dtype)))
@@ -91,6 +50,7 @@ def effects(
     model: "HookedTransformer",
     residual: Float[Tensor, "n d_model"],
     activations: Float[Tensor, " n"],
+    *,
     direction: Float[Tensor, " d_model"],
     logits: Float[Tensor, " d_vocab"],
     came: Int[Tensor, " n"],
@@ -101,7 +61,7 @@ def effects(
     Args:
         residual: after the last layer, at the tokens where the latent is active.
         direction: that the latent adds to the residual stream.
-        logits: its `latent_logits`.
+        logits: what the direction adds to them, before the final norm divides.
         came: the tokens that followed.
         top: how many raised and lowered tokens to keep.
     """
@@ -128,6 +88,4 @@ def effects(
 
 
 def _pairs(ids: Int[Tensor, "n k"], values: Float[Tensor, "n k"]) -> list[list[tuple[int, float]]]:
-    return [
-        list(zip(*row, strict=True)) for row in zip(ids.tolist(), values.tolist(), strict=True)
-    ]
+    return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), values.tolist(), strict=True)]

@@ -17,8 +17,8 @@ class Sources:
     """Where an attention head's output came from: the part of a latent's pre-activation each token gave.
 
     The latent's encoder vector times the value each head took from there, times the attention it paid (direct
-    feature attribution, as in sae_vis and Kissane et al. 2024, section 2.2). Attention and the norms before it
-    are taken as they are.
+    feature attribution, as in sae_vis and Kissane et al. 2024). Attention and the norms before it are taken
+    as they are.
     """
 
     start: int
@@ -53,9 +53,7 @@ class Group:
     examples: list[Example] = field(default_factory=list)
 
 
-def strongest(
-    activations: Float[Tensor, "rows pos"], n: int, apart: int = BEFORE
-) -> list[tuple[int, int]]:
+def strongest(activations: Float[Tensor, "rows pos"], n: int, apart: int = BEFORE) -> list[tuple[int, int]]:
     """The n highest activations, at most one of tokens that stand ``apart`` or nearer, the highest first."""
     rows, places = (part.tolist() for part in torch.nonzero(activations > 0, as_tuple=True))
     values = activations[activations > 0]

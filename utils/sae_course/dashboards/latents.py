@@ -1,6 +1,6 @@
 """Pages of latents: where they fire, how strongly, and what they write."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..evals.activations import token_rows
@@ -10,7 +10,7 @@ from .numbers import LatentNumbers, latent_numbers
 from .page import Dashboard
 from .sae_vis_script import dashboard_document
 from .subject import Subject
-from .tokens import token_names
+from .tokens import TokenNames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,11 +32,11 @@ def latent_dashboard(
     """A page for each of some latents, over some tokens.
 
     On it: the histogram of the latent's activations where it fires; the tokens whose logits it raises and
-    lowers, and the histogram over the vocabulary (`latent_logits` says what that is); the tokens where it is
+    lowers, and the histogram over the vocabulary (`evals.logit_lens`); the tokens where it is
     strongest, at most one of neighbours; five tokens from each tenth of its range; the latents that fire with
     it (Pearson's r over these tokens), and for an SAE on neurons, the neurons. Over a token, the mouse shows
-    what the latent, active at the token before, did to its probability (`Effect`): with the latent's direction
-    taken out of the stream after the last layer, all else as it was. Exact where no later layer reads the hook
+    what the latent, active at the token before, did to its probability (`Effect`): its part is taken out of
+    the stream after the last layer, all else as it was. That is exact where no later layer reads the hook
     point; elsewhere, only the straight way is counted.
 
     The SAE and the model stay as they are. Of an SAE for training, the inference version is shown.
@@ -48,8 +48,8 @@ def latent_dashboard(
         title: of the page; says the hook point if not given.
 
     Raises:
-        CourseError: for a latent that the SAE doesn't have; an SAE that belongs to another model, or to a hook
-            point without such a page; tokens that the model can't read.
+        CourseError: for a latent that the SAE doesn't have; an SAE of another model, or at a hook point
+            without such a page; tokens that the model can't read.
     """
     subject = Subject.of(model, sae)
     chosen = subject.chosen(latents)
@@ -59,7 +59,7 @@ def latent_dashboard(
         raise CourseError(f"first={first} is not among the latents {chosen[:10]}: add it there.")
     numbers = latent_numbers(subject, rows, chosen)
     heading = title or f"Latents at {subject.hook_point}"
-    name = token_names(model)
+    name = TokenNames(model)
     by_latent = {one.latent: one for one in numbers}
     return Dashboard(
         title=heading,
@@ -82,14 +82,14 @@ def _legend(subject: Subject, numbers: list[LatentNumbers]) -> str:
         else ""
     )
     return (
-        f"{numbers[0].tokens:,} tokens. Orange: the latent's activation. Logits: what one unit of the latent "
-        "adds, before the final norm divides. The line under a token is the latent's effect on that token's "
+        f"{numbers[0].tokens:,} tokens. Orange: the latent's activation. Logits: what the latent's direction, at "
+        "length 1, adds before the final norm divides. The line under a token is the latent's effect on that token's "
         f"loss{way}: blue where it helped, red where it harmed. Move the mouse over a token for the numbers."
         + sources
     )
 
 
-def _text(title: str, numbers: list[LatentNumbers], name: Callable[[int], str]) -> str:
+def _text(title: str, numbers: list[LatentNumbers], name: TokenNames) -> str:
     lines = [title]
     for one in numbers:
         fires = f"fires on {one.density:.3%}, at most {one.maximum:.3f}" if one.fired else "never fired"

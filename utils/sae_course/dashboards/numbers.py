@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..evals.activations import flat_heads
 from ..evals.autoencoder import encode, ready
-from .effects import effects, straight
+from ..evals.lens import logit_lens
+from .effects import effects
 from .examples import Example, Group, around, spread, strongest
 from .sources import add_sources
 from .subject import Subject
@@ -53,13 +54,13 @@ class LatentNumbers:
     histogram: Histogram | None
     """Of its activations where it fires; None if it never did."""
     top: list[tuple[int, float]]
-    """The tokens whose logits it raises most, with how much (`latent_logits`), the most first."""
+    """The tokens whose logits its direction raises most, with how much (`evals.logit_lens`), the most first."""
     bottom: list[tuple[int, float]]
     """Those it lowers most."""
     logits: Histogram
-    """Of what it adds to each token's logit."""
+    """Of what its direction adds to each token's logit."""
     token_logits: dict[int, float]
-    """What it adds to the logits of the tokens shown."""
+    """The same for the tokens that are shown."""
     strongest: list[Example]
     groups: list[Group]
     """Ten equal parts of its range, the highest first."""
@@ -74,6 +75,11 @@ class LatentNumbers:
     def fired(self) -> bool:
         """Whether it fired at all on these tokens."""
         return self.histogram is not None
+
+    @property
+    def examples(self) -> list[Example]:
+        """All that are shown, the strongest first."""
+        return self.strongest + [example for group in self.groups for example in group.examples]
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values."""
@@ -157,7 +163,7 @@ def latent_numbers(
     model, reading = subject.model, read(subject, tokens, chosen)
     directions = subject.directions(chosen)
     residual_directions = subject.to_residual(directions)
-    logits = straight(model, residual_directions)
+    logits = logit_lens(model, subject.sae, chosen, hook_point=subject.hook_point)
     correlated = reading.latents.top(RELATED, chosen)
     fire_with = reading.neurons.top(RELATED) if subject.reads_neurons else [[] for _ in chosen]
     found = []
@@ -181,8 +187,16 @@ def latent_numbers(
             fire_with=fire_with[i],
         )
         if len(firing):
-            _add_examples(of_latent, tokens.cpu(), a)
-            _add_effects(subject, of_latent, tokens.cpu(), reading.residual, a, residual_directions[i], logits[i])
+            _add_examples(of_latent, tokens.cpu(), a, logits[i])
+            _add_effects(
+                subject,
+                of_latent,
+                tokens.cpu(),
+                a,
+                reading.residual,
+                direction=residual_directions[i],
+                logits=logits[i] * directions[i].norm(),
+            )
         found.append(of_latent)
     if subject.reads_heads:
         add_sources(subject, tokens, found)
@@ -200,30 +214,37 @@ def _aligned(direction: Float[Tensor, " d_in"]) -> list[tuple[int, float, float]
     return [(int(i), float(direction[i]), abs(float(direction[i])) / whole) for i in best]
 
 
-def _add_examples(of: LatentNumbers, tokens: Int[Tensor, "rows pos"], a: Float[Tensor, "rows pos"]) -> None:
+def _add_examples(
+    of: LatentNumbers,
+    tokens: Int[Tensor, "rows pos"],
+    a: Float[Tensor, "rows pos"],
+    logits: Float[Tensor, " d_vocab"],
+) -> None:
     of.strongest = [around(tokens, a, *place) for place in strongest(a, TOP_EXAMPLES)]
     of.groups = [
         Group(low, high, share, [around(tokens, a, *place) for place in places])
         for low, high, share, places in spread(a, PARTS, PER_PART, seed=of.latent)
     ]
+    ids = sorted({token for one in of.examples for token in one.tokens})
+    of.token_logits = dict(zip(ids, logits[ids].tolist(), strict=True))
 
 
 def _add_effects(
     subject: Subject,
     of: LatentNumbers,
     tokens: Int[Tensor, "rows pos"],
-    residual: Float[Tensor, "rows pos d_model"],
     a: Float[Tensor, "rows pos"],
+    residual: Float[Tensor, "rows pos d_model"],
+    *,
     direction: Float[Tensor, " d_model"],
     logits: Float[Tensor, " d_vocab"],
 ) -> None:
     """Fill in the effects, each place computed once however often it is shown."""
-    shown = of.strongest + [example for group in of.groups for example in group.examples]
     # The token at ``pos`` was predicted at the one before.
     places = sorted(
         {
             (one.row, pos)
-            for one in shown
+            for one in of.examples
             for pos in range(max(1, one.start), one.start + len(one.tokens))
             if a[one.row, pos - 1] > 0
         }
@@ -234,13 +255,11 @@ def _add_effects(
         subject.model,
         residual[rows, after - 1].to(device),
         a[rows, after - 1].to(device),
-        direction,
-        logits,
-        tokens[rows, after].to(device),
-        HOVER_LOGITS,
+        direction=direction,
+        logits=logits,
+        came=tokens[rows, after].to(device),
+        top=HOVER_LOGITS,
     )
     by_place = dict(zip(places, values, strict=True))
-    ids = sorted({token for one in shown for token in one.tokens})
-    of.token_logits = dict(zip(ids, logits[ids].tolist(), strict=True))
-    for one in shown:
+    for one in of.examples:
         one.effects = [by_place.get((one.row, one.start + i)) for i in range(len(one.tokens))]

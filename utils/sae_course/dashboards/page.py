@@ -47,7 +47,9 @@ class Page:
         """
         path = Path(path).expanduser()
         if path.is_dir():
-            raise CourseError(f'{path} is a folder: give the page a file name, such as "{path / "page.html"}".')
+            raise CourseError(
+                f'{path} is a folder: give the page a file name, such as "{path / "page.html"}".'
+            )
         if not path.suffix:
             path = path.with_suffix(".html")
         try:
@@ -79,8 +81,8 @@ class Page:
     def _where(self) -> str:
         if self.saved is None:
             return (
-                'The interactive page: <code>.save("page.html")</code> writes it, <code>.show()</code> puts it '
-                "here."
+                'The interactive page: <code>.save("page.html")</code> writes it, <code>.show()</code> '
+                "puts it here."
             )
         place = _relative(self.saved)
         if place is None:
@@ -112,4 +114,4 @@ def _relative(path: Path) -> str | None:
         place = Path(os.path.relpath(path)).as_posix()
     except ValueError:  # another drive of a Windows machine
         return None
-    return None if place.startswith("../../..") else place
+    return None if place.startswith("../..") else place

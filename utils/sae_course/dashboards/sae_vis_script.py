@@ -1,20 +1,20 @@
 """sae_vis' page of a latent, from our numbers: the one place that knows its script and the data it reads.
 
-From sae_vis 0.3.7 come the page's script and style. The numbers are ours (`numbers`), for its own computation
-needs SAELens 5's configs, runs the SAE inside the model with its error term switched on and off, seeds torch's
-and NumPy's global generators, doesn't see the first tokens of a row, ends in an error for a latent that never
-or rarely fires, and divides the final residual stream by its variance instead of the square root of it.
+From sae_vis 0.3.7 come the page's script and style. The numbers are ours (`numbers`), for its own
+computation needs SAELens 5's configs, runs the SAE inside the model with its error term switched on and off,
+seeds torch's and NumPy's global generators, doesn't see the ends of a row, fails where a latent fires rarely,
+and divides the final residual stream by its variance instead of the root of it.
 """
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from .document import asset, changed, document, from_package, vendored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .examples import Example
     from .numbers import Histogram, LatentNumbers
+    from .tokens import TokenNames
 
 HEIGHT = 780
 _GREY = "<br><span style='color:#666;font-weight:normal'>"
@@ -38,13 +38,17 @@ _WORDS = [
 
 
 def dashboard_document(
-    title: str, numbers: "list[LatentNumbers]", first: int, name: "Callable[[int], str]", legend: str
+    title: str, numbers: "list[LatentNumbers]", first: int, name: "TokenNames", legend: str
 ) -> str:
     """The whole page; ``name`` gives a token's text."""
     page = {
         "start": str(first),
         "metadata": {
-            "layout": [["featureTables"], ["actsHistogram", "logitsTable", "logitsHistogram"], ["seqMultiGroup"]],
+            "layout": [
+                ["featureTables"],
+                ["actsHistogram", "logitsTable", "logitsHistogram"],
+                ["seqMultiGroup"],
+            ],
             "othello": False,
             "columnWidths": [None, None, None],
             "height": HEIGHT,
@@ -59,9 +63,10 @@ def dashboard_document(
         script(),
         asset("after_sae_vis.js"),
     ]
-    body = "<div id='dropdown-container'></div>\n<div class='grid-container'></div>"
+    gap = " class='apart'" if name.apart else ""
+    body = f"<div id='dropdown-container'></div>\n<div{gap}><div class='grid-container'></div></div>"
     css = from_package("sae_vis", "style.css") + asset("sae_vis.css")
-    return document(title, body, css, scripts, page, legend)
+    return document(title, legend, body, css=css, scripts=scripts, data=page)
 
 
 def plotly() -> str:
@@ -78,7 +83,7 @@ def script() -> str:
     return changed(from_package("sae_vis", "init.js"), [*_SAFE, *_WORDS], "sae_vis")
 
 
-def latent_data(one: "LatentNumbers", name: "Callable[[int], str]") -> dict[str, Any]:
+def latent_data(one: "LatentNumbers", name: "TokenNames") -> dict[str, Any]:
     """One latent as sae_vis' script reads it: the same keys as its own ``SaeVisData`` writes."""
     biggest = max([0.0, *(value for _, value in one.top[:1]), *(-value for _, value in one.bottom[:1])])
     return {
@@ -110,7 +115,7 @@ def _tables(one: "LatentNumbers") -> dict[str, Any]:
 
 def _bars(histogram: "Histogram", title: str) -> dict[str, Any]:
     edges = histogram.edges
-    middles = [round((a + b) / 2, 6) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    middles = [round((a + b) / 2, 6) for a, b in pairwise(edges)]
     return {"x": middles, "y": histogram.counts, "ticks": ticks(edges[0], edges[-1]), "title": title}
 
 
@@ -127,19 +132,19 @@ def _floor_log10(value: float) -> int:
     return int(f"{value:e}".rpartition("e")[2])
 
 
-def _groups(one: "LatentNumbers", name: "Callable[[int], str]") -> list[dict[str, Any]]:
+def _groups(one: "LatentNumbers", name: "TokenNames") -> list[dict[str, Any]]:
     first = "TOP ACTIVATIONS"
     if any(example.sources for example in one.strongest):
         first = "TOP ACTIVATIONS (right), and where they come from (left)"
     groups = [(f"{first}{_GREY}MAX ACT = {one.maximum:.3f}</span>", one.strongest)]
     for group in one.groups:
-        title = f"INTERVAL {group.low:.3f} - {group.high:.3f}{_GREY}CONTAINS {group.share:.3%}</span>"
+        title = f"INTERVAL {group.low:.3f} - {group.high:.3f}"
+        title += f"{_GREY}CONTAINS {group.share:.3%} of the tokens where it fires</span>"
         groups.append((title, group.examples))
     if not one.fired:
         groups = [("TOP ACTIVATIONS", [])]
-    shown = [example for _, examples in groups for example in examples]
-    losses = [abs(effect.loss) for example in shown for effect in example.effects if effect]
-    given = [value for example in shown if example.sources for value in example.sources.values]
+    losses = [abs(effect.loss) for example in one.examples for effect in example.effects if effect]
+    given = [value for example in one.examples if example.sources for value in example.sources.values]
     scale = {
         "maxAct": round(one.maximum, 4) or 1,
         "maxLoss": round(max(losses, default=0.0), 4) or 1,
@@ -155,7 +160,7 @@ def _groups(one: "LatentNumbers", name: "Callable[[int], str]") -> list[dict[str
     ]
 
 
-def _sequence(example: "Example", one: "LatentNumbers", name: "Callable[[int], str]") -> dict[str, Any]:
+def _sequence(example: "Example", one: "LatentNumbers", name: "TokenNames") -> dict[str, Any]:
     data = []
     for i, token in enumerate(example.tokens):
         pos, activation, effect = example.start + i, example.activations[i], example.effects[i]
@@ -183,7 +188,7 @@ def _sequence(example: "Example", one: "LatentNumbers", name: "Callable[[int], s
     return {"seqData": data, "dfaSeqData": _sources(example, name), "seqMetadata": {}}
 
 
-def _sources(example: "Example", name: "Callable[[int], str]") -> list[dict[str, Any]]:
+def _sources(example: "Example", name: "TokenNames") -> list[dict[str, Any]]:
     if example.sources is None:
         return []
     start = example.sources.start

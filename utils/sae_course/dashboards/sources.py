@@ -24,7 +24,7 @@ def add_sources(subject: Subject, tokens: Int[Tensor, "rows pos"], numbers: "lis
     """
     wanted: dict[int, list[tuple[int, Example]]] = {}
     for one in numbers:
-        for example in one.strongest + [example for group in one.groups for example in group.examples]:
+        for example in one.examples:
             wanted.setdefault(example.row, []).append((one.latent, example))
     model, layer = subject.model, subject.layer
     names = [f"blocks.{layer}.attn.{kind}" for kind in ("hook_v", "hook_pattern")]
@@ -41,6 +41,4 @@ def add_sources(subject: Subject, tokens: Int[Tensor, "rows pos"], numbers: "lis
                 given = torch.einsum("hs,shd,hd->s", pattern[i, :, example.pos], value[i], heads)
                 most = int(given[: example.pos + 1].argmax())
                 start, stop = max(0, most - BEFORE), min(tokens.shape[1], most + AFTER + 1)
-                example.sources = Sources(
-                    start, tokens[row, start:stop].tolist(), given[start:stop].tolist()
-                )
+                example.sources = Sources(start, tokens[row, start:stop].tolist(), given[start:stop].tolist())

@@ -43,15 +43,17 @@ class Subject:
             CourseError: when it is no SAE of SAELens, doesn't say its hook point, is a transcoder, or the
                 model has no such hook point.
         """
-        cfg = getattr(sae, "cfg", None)
+        cfg: Any = getattr(sae, "cfg", None)
         metadata = getattr(cfg, "metadata", None)
         if metadata is None or not hasattr(sae, "W_dec"):
             raise CourseError(
-                f"A page needs an SAE of SAELens 6, and this is a {type(sae).__name__}. Copy your weights into "
-                "sae_lens.StandardSAE, or train with sae_course.training.train."
+                f"A page needs an SAE of SAELens 6, and this is a {type(sae).__name__}. Copy your weights "
+                "into sae_lens.StandardSAE, or train with sae_course.training.train."
             )
         if "transcoder" in cfg.architecture():
-            raise CourseError("This is a transcoder: it writes at another hook point than it reads. Take an SAE.")
+            raise CourseError(
+                "This is a transcoder: it writes at another hook point than it reads. Take an SAE."
+            )
         hook_point = metadata.hook_name
         if not hook_point:
             raise CourseError(
@@ -64,14 +66,14 @@ class Subject:
         inside = hook_point.endswith((".attn.hook_z", ".mlp.hook_post"))
         if not is_block or (kind not in _STREAM and not inside):
             raise CourseError(
-                f'There are pages for latents at {", ".join(_STREAM)}, attn.hook_z and mlp.hook_post; this SAE '
-                f'was trained at "{hook_point}".'
+                f"There are pages for latents at {', '.join(_STREAM)}, attn.hook_z and mlp.hook_post; this "
+                f'SAE was trained at "{hook_point}".'
             )
         if inside and getattr(model.cfg, "use_normalization_before_and_after", False):
             raise CourseError(
-                f'What "{hook_point}" adds to this model is normalised before it reaches the residual stream, '
-                "so that a latent there has no logits of its own. Take hook_mlp_out, hook_attn_out or a "
-                "hook_resid."
+                f'What "{hook_point}" adds to this model is normalised before it reaches the residual '
+                "stream, so that a latent there has no logits of its own. Take hook_mlp_out, "
+                "hook_attn_out or a hook_resid."
             )
         return cls(model, _for_inference(sae), hook_point, int(hook_point.split(".")[1]), int(cfg.d_sae))
 
@@ -94,7 +96,9 @@ class Subject:
         given = [latents] if isinstance(latents, int) else [int(latent) for latent in latents]
         wrong = [latent for latent in given if not 0 <= latent < self.d_sae]
         if wrong:
-            raise CourseError(f"This SAE has the latents 0 to {self.d_sae - 1}; there is no latent {wrong[0]}.")
+            raise CourseError(
+                f"This SAE has the latents 0 to {self.d_sae - 1}; there is no latent {wrong[0]}."
+            )
         if not given:
             raise CourseError("Name at least one latent: latents=[3, 14], say.")
         return list(dict.fromkeys(given))
@@ -125,11 +129,13 @@ class Subject:
         left_out = metadata.exclude_special_tokens or []
         if left_out is True:
             left_out = getattr(self.model.tokenizer, "all_special_ids", [])
-        return where & ~torch.isin(tokens, torch.tensor(list(left_out), dtype=torch.long, device=tokens.device))
+        return where & ~torch.isin(
+            tokens, torch.tensor(list(left_out), dtype=torch.long, device=tokens.device)
+        )
 
 
 def _for_inference(sae: "SAE[Any]") -> "SAE[Any]":
-    """``sae``, or its inference version where it is for training: BatchTopK's activations hang on the batch."""
+    """``sae``, or its inference version where it is for training: BatchTopK's activations need it."""
     from sae_lens import SAE, TrainingSAE  # noqa: PLC0415 - seconds
 
     if not isinstance(sae, TrainingSAE):

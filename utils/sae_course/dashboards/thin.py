@@ -4,11 +4,11 @@ Every style is inline, so that nothing leaks into the notebook. GitHub drops sty
 is in tables and bold type too.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from .tokens import html_token
+from .tokens import TokenNames, html_token
 
 if TYPE_CHECKING:
     from .examples import Example
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LEFT = ' style="text-align:left;vertical-align:top;padding:2px 8px"'
 _MONO = "font-family:Consolas,Menlo,'DejaVu Sans Mono',monospace"
 _SHOWN = 10  # examples
-ORANGE, BLUE = (255, 140, 0), (86, 156, 214)
+_ORANGE = (255, 140, 0)
 
 Cell = str
 """HTML, escaped by who made it."""
@@ -34,12 +34,14 @@ def coloured(
     names: Sequence[str],
     strengths: Sequence[float],
     hover: Sequence[str],
+    *,
     bold: int | None = None,
-    colour: tuple[int, int, int] = ORANGE,
+    apart: bool = False,
 ) -> Cell:
-    """Tokens in a line, each on a background between white (0) and ``colour`` (1); ``hover`` on the mouse.
+    """Tokens in a line, each on a background between white (0) and orange (1); ``hover`` on the mouse.
 
-    A coloured token has black letters: readable in a light and a dark notebook. One at 0 has the notebook's.
+    ``apart`` puts a gap between them. A coloured token has black letters, readable in a light and a dark
+    notebook; one at 0 has the notebook's.
     """
     parts = []
     for i, (name, strength, words) in enumerate(zip(names, strengths, hover, strict=True)):
@@ -48,11 +50,12 @@ def coloured(
         title = f' title="{escape(words)}"' if words else ""
         style = ""
         if strength > 0:
-            shade = ",".join(str(round(255 + (end - 255) * min(1.0, strength))) for end in colour)
+            shade = ",".join(str(round(255 + (end - 255) * min(1.0, strength))) for end in _ORANGE)
             style = f' style="background:rgb({shade});color:#000"'
         parts.append(f"<span{title}{style}>{inner}</span>" if title or style else inner)
     # A place to break the line at after each token.
-    return f'<span style="{_MONO};line-height:1.6">{"<wbr>".join(parts)}</span>'
+    between = " " if apart else "<wbr>"
+    return f'<span style="{_MONO};line-height:1.6">{between.join(parts)}</span>'
 
 
 def bars(histogram: "Histogram", what: str, width: int = 440, height: int = 130) -> str:
@@ -83,9 +86,7 @@ def bars(histogram: "Histogram", what: str, width: int = 440, height: int = 130)
     )
 
 
-def dashboard(
-    title: str, numbers: "dict[int, LatentNumbers]", first: int, name: Callable[[int], str]
-) -> str:
+def dashboard(title: str, numbers: "dict[int, LatentNumbers]", first: int, name: TokenNames) -> str:
     """A line for each latent, and the one in front in full."""
     parts = [f"<div><b>{escape(title)}</b></div>"]
     if len(numbers) > 1:
@@ -104,7 +105,7 @@ def dashboard(
     return f'<div style="overflow-x:auto">{"".join(parts)}</div>'
 
 
-def _latent(one: "LatentNumbers", name: Callable[[int], str]) -> str:
+def _latent(one: "LatentNumbers", name: TokenNames) -> str:
     if not one.fired:
         what = f"never fired on these {one.tokens:,} tokens"
     else:
@@ -142,18 +143,19 @@ def _at(example: "Example") -> float:
     return example.activations[example.pos - example.start]
 
 
-def _line(example: "Example", one: "LatentNumbers", name: Callable[[int], str]) -> Cell:
+def _line(example: "Example", one: "LatentNumbers", name: TokenNames) -> Cell:
     return coloured(
         [name(token) for token in example.tokens],
         [a / one.maximum for a in example.activations],
         [f"{a:.3f}" if a > 0 else "" for a in example.activations],
         bold=example.pos - example.start,
+        apart=name.apart,
     )
 
 
-def _token(token: int, name: Callable[[int], str]) -> Cell:
+def _token(token: int, name: TokenNames) -> Cell:
     return f"<code>{html_token(name(token))}</code>"
 
 
-def _tokens(found: Sequence[tuple[int, float]], name: Callable[[int], str]) -> Cell:
+def _tokens(found: Sequence[tuple[int, float]], name: TokenNames) -> Cell:
     return " ".join(_token(token, name) for token, _ in found)

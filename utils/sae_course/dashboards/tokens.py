@@ -3,13 +3,11 @@
 import json
 import re
 import unicodedata
-from functools import cache
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from transformer_lens import HookedTransformer
 
 _SHOWN = {"\n": "↵", "\t": "⇥", "\r": "␍", "": "∅"}
@@ -18,22 +16,36 @@ _SHOWN = {"\n": "↵", "\t": "⇥", "\r": "␍", "": "∅"}
 _IN_SCRIPT = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-def token_names(model: "HookedTransformer") -> "Callable[[int], str]":
-    """A function from a token's id to the text a page shows for it.
+class TokenNames:
+    """The text a page shows for a token's id.
 
-    A model without a tokenizer is shown by its ids; Othello's tokens are its moves ("D3").
+    Othello's tokens are its moves ("D3"); another model without a tokenizer is shown by its ids.
     """
-    tokenizer = cast(Any, model.tokenizer)
-    if tokenizer is None:
-        from ..data.othello.vocabulary import NAMES, N_TOKENS  # noqa: PLC0415
 
-        return lambda token: NAMES[token] if model.cfg.d_vocab == N_TOKENS else str(token)
+    def __init__(self, model: "HookedTransformer") -> None:
+        self._tokenizer = cast(Any, model.tokenizer)
+        self._d_vocab = model.cfg.d_vocab
+        self._known: dict[int, str] = {}
 
-    @cache
-    def name(token: int) -> str:
-        return visible(tokenizer.decode([token], clean_up_tokenization_spaces=False))
+    def __call__(self, token: int) -> str:
+        if token not in self._known:
+            self._known[token] = self._name(token)
+        return self._known[token]
 
-    return name
+    @cached_property
+    def apart(self) -> bool:
+        """Whether tokens need a gap between them: they hold no spaces of their own, as words and moves do."""
+        if self._tokenizer is None:
+            return True
+        # Ġ and ▁ are how vocabularies write a space.
+        return not any(sign in piece for piece in self._tokenizer.get_vocab() for sign in (" ", "Ġ", "▁"))
+
+    def _name(self, token: int) -> str:
+        if self._tokenizer is not None:
+            return visible(self._tokenizer.decode([token], clean_up_tokenization_spaces=False))
+        from ..data.othello.vocabulary import N_TOKENS, NAMES  # noqa: PLC0415
+
+        return NAMES[token] if self._d_vocab == N_TOKENS else str(token)
 
 
 def visible(text: str) -> str:
@@ -47,7 +59,7 @@ def visible(text: str) -> str:
 
 
 def _hidden(sign: str) -> bool:
-    # Control, format (zero width, right to left), surrogate, private use, unassigned; line and paragraph ends.
+    # Control, format (zero width, right to left), surrogate, private use, unassigned; ends of lines.
     return unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
