@@ -1,0 +1,118 @@
+"""Small hooked models and untrained SAEs at every kind of hook point; tokens that would like to be markup."""
+
+from typing import Any
+
+import sae_lens
+import torch
+from sae_lens import HookedSAETransformer
+from sae_lens.saes.sae import SAEMetadata
+from sae_course.models.load import deprecated
+from torch import Tensor
+from transformer_lens import HookedTransformerConfig
+
+NASTY = (
+    "</script><script>window.pwned=1</script>",
+    "<img src=x onerror=window.pwned=1>",
+    "<!--",
+    "]]>",
+    "\u2028",
+    "\"quoted\" 'too'",
+    "back\\slash\\u003c",
+    "\ud800",
+    "\ufffd",
+    "\n",
+    " leading",
+    "&lt;b&gt;",
+    "<b>bold</b>",
+    "${window.pwned=1}",
+    "`;window.pwned=1;`",
+    "\u202egnp",
+    "\x00",
+    "",
+    "<svg/onload=window.pwned=1>",
+    "javascript:window.pwned=1",
+)
+D_VOCAB = 40
+
+
+class Tokenizer:
+    """Enough of a tokenizer for a page: every second token is nasty."""
+
+    all_special_ids = (0,)
+    padding_side = "right"
+    bos_token_id = pad_token_id = eos_token_id = 0
+
+    def __init__(self, names: tuple[str, ...] = NASTY) -> None:
+        self.names = ["<bos>"]
+        for i in range(1, D_VOCAB):
+            self.names.append(names[i // 2 % len(names)] if i % 2 else f" word{i}")
+
+    def decode(self, ids: list[int], clean_up_tokenization_spaces: bool = True) -> str:
+        assert not clean_up_tokenization_spaces
+        return "".join(self.names[int(token)] for token in ids)
+
+    def get_vocab(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.names)}
+
+
+def model(*, layers: int = 1, norm: str = "LN", attn_only: bool = False, seed: int = 0) -> HookedSAETransformer:
+    """A model of 16 dimensions with every weight random, the norms' too."""
+    torch.manual_seed(seed)
+    config = HookedTransformerConfig(
+        n_layers=layers,
+        d_model=16,
+        n_ctx=32,
+        d_head=4,
+        n_heads=4,
+        d_mlp=None if attn_only else 24,
+        d_vocab=D_VOCAB,
+        act_fn=None if attn_only else "gelu",
+        normalization_type=norm,
+        attn_only=attn_only,
+        seed=seed,
+    )
+    with deprecated():
+        hooked = HookedSAETransformer(config)
+    with torch.no_grad():
+        for parameter in hooked.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    hooked.tokenizer = Tokenizer()
+    return hooked.eval()
+
+
+def sae(hook_point: str, kind: str = "standard", d_sae: int = 32, seed: int = 0, **metadata: Any) -> Any:
+    """An untrained SAE of any kind for `model`; its latent 5 never fires."""
+    config_of, class_of = {
+        "standard": (sae_lens.StandardSAEConfig, sae_lens.StandardSAE),
+        "topk": (sae_lens.TopKSAEConfig, sae_lens.TopKSAE),
+        "jumprelu": (sae_lens.JumpReLUSAEConfig, sae_lens.JumpReLUSAE),
+        "gated": (sae_lens.GatedSAEConfig, sae_lens.GatedSAE),
+        "batchtopk training": (sae_lens.BatchTopKTrainingSAEConfig, sae_lens.BatchTopKTrainingSAE),
+    }[kind]
+    settings: dict[str, Any] = {"k": 6} if "topk" in kind else {}
+    config = config_of(
+        d_in=24 if hook_point.endswith("hook_post") else 16,
+        d_sae=d_sae,
+        reshape_activations="hook_z" if hook_point.endswith("hook_z") else "none",
+        metadata=SAEMetadata(hook_name=hook_point, **metadata),
+        **settings,
+    )
+    made = class_of(config)
+    stream = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.copy_(0.5 * torch.randn(parameter.shape, generator=stream))
+        for bias in ("b_enc", "b_gate", "b_mag"):
+            if hasattr(made, bias):
+                getattr(made, bias)[5] = -1e3
+        if kind == "jumprelu":
+            made.threshold.copy_(made.threshold.abs())
+    return made
+
+
+def tokens(rows: int = 12, pos: int = 24, seed: int = 0) -> Tensor:
+    """Random ids after a BOS."""
+    stream = torch.Generator().manual_seed(seed)
+    ids = torch.randint(1, D_VOCAB, (rows, pos), generator=stream)
+    ids[:, 0] = 0
+    return ids
