@@ -11,7 +11,8 @@
     learner's code), `compare` and `tensors` (what is wrong with a result), `gradients`, `mistakes`
     (naming the likely one), `chance` (bounds for random results).
 `progress`
-    `progress()`: what is solved, tried and left; `progress_file` keeps it, `catalogue` knows the exercises.
+    `progress()`: what is solved, tried and left; `progress_file` keeps it, `catalogue` knows the exercises,
+    `numbers` reads theirs (3a.1 in chapter 03a).
 
 This list imports no torch; a chapter's checks do.
 """

@@ -18,7 +18,6 @@ In a chapter it is called with the learner's function alone: ``check.loss(loss)`
 
 import contextlib
 import random
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ import numpy as np
 import torch
 
 from ..runtime import current
-from . import guard, progress
+from . import guard, numbers, progress
 from .failure import CheckFailed, hint_pointer
 from .trial import Trial
 
@@ -58,7 +57,7 @@ class Check:
 
     body: Callable[..., None]
     number: str
-    """``"1.3"``."""
+    """``"1.3"``, or ``"3a.1"``."""
     title: str
     minutes: int
     hints: int
@@ -70,12 +69,12 @@ class Check:
 
     @property
     def chapter(self) -> str:
-        """``"01"`` for a check in ``sae_course.checks.ch01``, and for one numbered 1.3 elsewhere."""
+        """``"03a"`` for a check in ``sae_course.checks.ch03a``, and for one numbered 3a.1 elsewhere."""
         module = self.body.__module__.rpartition(".")[2]
-        if re.fullmatch(r"ch\d\d[a-z]?", module):
-            return module.removeprefix("ch")
-        head = self.number.partition(".")[0]
-        return head if len(head.rstrip("abcdefgh")) > 1 else f"0{head}"
+        named = module.removeprefix("ch")
+        if module != named and numbers.CHAPTER.fullmatch(named):
+            return named
+        return numbers.chapter_of(self.number)
 
     def __repr__(self) -> str:
         return f"<check {self.number} {self.title}>"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..runtime import CourseError, current
 from . import progress_file
 from .catalogue import Listed, catalogue
+from .numbers import chapter_of
 from .progress_file import Entry
 
 if TYPE_CHECKING:
@@ -112,13 +113,13 @@ class Progress:
         return asdict(self)
 
     def only(self, chapter: str) -> "Progress":
-        """One chapter of it.
+        """One chapter of it: ``1`` or ``01``, ``3a`` or ``03a``.
 
         Raises:
             CourseError: for a chapter that has no exercise here.
         """
         known = [part.chapter for part in self.chapters]
-        wanted = chapter.zfill(2) if chapter.isdigit() else chapter
+        wanted = chapter_of(chapter)
         if wanted not in known:
             raise CourseError(
                 f"there is no chapter {chapter!r} with exercises: there is {', '.join(known) or 'none yet'}."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..runtime import CourseError, home, read_json, write_atomic, write_json
+from .numbers import order
 
 VERSION = 1
 PATIENCE = 5.0  # seconds to wait for another notebook that is writing
@@ -126,13 +127,10 @@ def _load_or_explain() -> dict[str, Entry]:
 
 
 def _write(entries: dict[str, Entry]) -> None:
-    exercises = {number: asdict(entry) for number, entry in sorted(entries.items(), key=_order)}
+    exercises = {
+        number: asdict(entry) for number, entry in sorted(entries.items(), key=lambda item: order(item[0]))
+    }
     write_json(path(), {"version": VERSION, "exercises": exercises})
-
-
-def _order(item: tuple[str, Entry]) -> list[tuple[int, str]]:
-    """1.2 before 1.10."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in item[0].split(".")]
 
 
 def _beside(word: str) -> Path:
