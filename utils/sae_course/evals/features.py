@@ -71,8 +71,10 @@ class FeatureScores:
         return pd.DataFrame(columns, index=pd.Index(self.features, name="feature"))
 
     def best(self, source: str) -> "pd.DataFrame":
-        """One source's units, best first: ``unit``, ``AUROC``, ``F1``, ``precision``, ``recall``, ``base rate``;
-        with a ``sign`` for a dense source.
+        """One source's units, best first.
+
+        Columns: ``unit``, ``AUROC``, ``F1``, ``precision``, ``recall``, ``sign`` (of a dense source), ``base
+        rate``.
 
         Raises:
             CourseError: when there is no such source.

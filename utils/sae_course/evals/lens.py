@@ -33,7 +33,7 @@ def logit_lens(
 
     ((d − mean of d) ⊙ w) · W_U, less its mean over the vocabulary, which no probability depends on.
     `load_model` leaves models as trained, so the norm's weights w and its centring are applied here; RMS norm
-    centres nothing. (nostalgebraist 2020, "interpreting GPT: the logit lens", on a direction in place of a state.)
+    centres nothing. (nostalgebraist 2020, "interpreting GPT: the logit lens", for a direction.)
 
     Of a hook point after which nothing but the final norm comes (the last layer's MLP output, the last
     residual stream), the result is exact but for one number per token: the norm divides by the whole
@@ -118,8 +118,8 @@ def _to_stream(
     width = cfg.d_model if matrix is None else len(matrix)
     if directions.shape[1] != width:
         raise CourseError(
-            f"The SAE's d_in is {directions.shape[1]}, and {hook_point or 'the residual stream'} has {width}: "
-            "give its own hook_point."
+            f"The SAE's d_in is {directions.shape[1]}, and {hook_point or 'the residual stream'} has {width}"
+            ": give its own hook_point."
         )
     if matrix is None:
         return directions

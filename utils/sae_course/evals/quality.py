@@ -139,7 +139,7 @@ def _sums(
         "size": a.abs().sum(-1).cpu().double().sum(),
         "error": error.sum(),
         "variance": distance.sum(),
-        "square": norm_in.square().sum(),
+        "square": x.square().sum(-1).sum(),
         "by_token": (1 - error / distance).sum(),
         "cosine": torch.where(both > 0, product / both, 0.0).sum(),
         "norm_out": norm_out[present].sum(),

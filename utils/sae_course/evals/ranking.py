@@ -20,9 +20,9 @@ def auroc(scores: Float[Tensor, "n units"], labels: "Labelled") -> Float[Tensor,
     """Of every pair of label and unit, the chance that a true token scores higher than a false one.
 
     AUROC = (Σ rank(true tokens) − P (P + 1) / 2) / (P N), with P true and N false tokens: Mann and Whitney's
-    U over P N (Hanley and McNeil 1982). Tokens of equal score share their mean rank, so a tie counts ½: a unit
-    that never fires has ½. Exact: ranks are summed in float64. Where most scores are 0, only the others are
-    sorted, the zeros being one large tie.
+    U over P N (Hanley and McNeil 1982). Tokens of equal score share their mean rank, so a tie counts ½: a
+    unit that never fires has ½. Exact: ranks are summed in float64. Where most scores are 0, only the
+    others are sorted, the zeros being one large tie.
 
     Args:
         scores: of either sign; dense or mostly 0.
