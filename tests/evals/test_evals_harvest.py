@@ -27,6 +27,13 @@ def test_they_are_the_full_pass_s(model: Any, tokens: Tensor, batch: int) -> Non
     (found @ weight).sum().backward()  # fit to be trained on
 
 
+def test_no_graph_is_built(model: Any, tokens: Tensor) -> None:
+    seen = []
+    with model.hooks(fwd_hooks=[(HOOK, lambda value, hook: seen.append(value.requires_grad))]):
+        harvest(model, tokens, HOOK)
+    assert seen == [False]
+
+
 def test_heads_are_flattened(attention: Any, tokens: Tensor) -> None:
     _, cache = attention.run_with_cache(tokens)
     for layer in (0, 1):
@@ -60,7 +67,7 @@ def test_a_hook_point_that_there_is_not(model: Any, tokens: Tensor) -> None:
     with pytest.raises(CourseError, match=r"no hook point \"blocks.0.mlp_out\". The nearest: .*hook_mlp_out"):
         harvest(model, tokens, "blocks.0.mlp_out")
     with pytest.raises(CourseError, match="one vector for each token"):
-        harvest(model, tokens[:, :4], "blocks.0.attn.hook_pattern")
+        harvest(model, tokens[:, : model.cfg.n_heads], "blocks.0.attn.hook_pattern")
     with pytest.raises(CourseError, match="set_use_attn_result"):
         harvest(model, tokens, "blocks.0.attn.hook_result")
 

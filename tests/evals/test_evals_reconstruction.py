@@ -57,6 +57,12 @@ def test_against_a_slow_loop(chunk: int) -> None:
     assert reconstruction(sae, x, chunk=chunk).as_dict() == pytest.approx(expected, rel=1e-5)
 
 
+def test_sums_are_taken_in_float64() -> None:
+    x = torch.randn(900, 6, generator=torch.Generator().manual_seed(1)) + 1e4
+    expected = by_loop(x, 0.9 * x, x)
+    assert reconstruction(Scaled(0.9), x, chunk=500).as_dict() == pytest.approx(expected, rel=1e-10)
+
+
 def test_against_saelens(model: Any, tokens: Tensor, activations: Tensor) -> None:
     sae = theirs(HOOK, activations.shape[-1])
     metrics, _ = get_sparsity_and_variance_metrics(

@@ -49,7 +49,7 @@ def ready(sae: Autoencoder) -> Iterator[None]:
             module.turn_on_forward_pass_hook_z_reshaping()
 
 
-def encode(sae: Autoencoder, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_sae"]:
+def encode(sae: Autoencoder, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_sae"]:
     """The latent activations, on the SAE's device and of its dtype, dense.
 
     Raises:
@@ -67,8 +67,8 @@ def encode(sae: Autoencoder, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_s
 
 
 def decode(
-    sae: Autoencoder, a: Float[Tensor, "n d_sae"], like: Float[Tensor, "n d_in"]
-) -> Float[Tensor, "n d_in"]:
+    sae: Autoencoder, a: Float[Tensor, "*batch d_sae"], like: Float[Tensor, "*batch d_in"]
+) -> Float[Tensor, "*batch d_in"]:
     """The reconstruction, on the device and of the dtype of ``like``.
 
     Raises:
