@@ -1,4 +1,4 @@
-"""A chapter with a letter, 03a, through the builder: rules, both notebooks, names on the command line, README."""
+"""A chapter with a letter, 03a, through the builder: rules, both notebooks, its names, README."""
 
 from collections.abc import Callable
 from pathlib import Path
