@@ -136,7 +136,7 @@ def _sums(
     both = norm_in * norm_out
     return {
         "fires": (a != 0).sum(),
-        "size": a.abs().cpu().double().sum(),
+        "size": a.abs().sum(-1).cpu().double().sum(),
         "error": error.sum(),
         "variance": distance.sum(),
         "square": x.square().sum(-1).sum(),
