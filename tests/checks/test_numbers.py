@@ -47,7 +47,8 @@ def test_a_checks_module_says_its_chapter(monkeypatch):
 
 def test_the_order_of_exercises():
     right = ["1.2", "1.10", "2.1", "3a.1", "3a.2", "3a.10", "3b.1", "10.1", "10a.1"]
-    assert sorted(right[::-1], key=numbers.order) == right
+    mixed = right[::2] + right[1::2]
+    assert sorted(mixed, key=numbers.order) == right
     numbers.order("")
     numbers.order("what..is this")
 
