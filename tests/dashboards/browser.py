@@ -55,7 +55,9 @@ class Tab:
     def ask(self, script: str, frame: str | None = None) -> Any:
         """The value of an expression in the page, or in one of its frames."""
         where = {"contextId": self.contexts[frame]} if frame else {}
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, **where)
+        answer = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, **where
+        )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 

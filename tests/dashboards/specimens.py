@@ -6,9 +6,10 @@ import sae_lens
 import torch
 from sae_lens import HookedSAETransformer
 from sae_lens.saes.sae import SAEMetadata
-from sae_course.models.load import deprecated
 from torch import Tensor
 from transformer_lens import HookedTransformerConfig
+
+from sae_course.models.load import deprecated
 
 NASTY = (
     "</script><script>window.pwned=1</script>",
@@ -55,7 +56,9 @@ class Tokenizer:
         return {name: i for i, name in enumerate(self.names)}
 
 
-def model(*, layers: int = 1, norm: str = "LN", attn_only: bool = False, seed: int = 0) -> HookedSAETransformer:
+def model(
+    *, layers: int = 1, norm: str = "LN", attn_only: bool = False, seed: int = 0
+) -> HookedSAETransformer:
     """A model of 16 dimensions with every weight random, the norms' too."""
     torch.manual_seed(seed)
     config = HookedTransformerConfig(
@@ -103,10 +106,10 @@ def sae(hook_point: str, kind: str = "standard", d_sae: int = 32, seed: int = 0,
         for parameter in made.parameters():
             parameter.copy_(0.5 * torch.randn(parameter.shape, generator=stream))
         for bias in ("b_enc", "b_gate", "b_mag"):
-            if hasattr(made, bias):
+            if getattr(made, bias, None) is not None:
                 getattr(made, bias)[5] = -1e3
         if kind == "jumprelu":
-            made.threshold.copy_(made.threshold.abs())
+            made.threshold.copy_(0.2 * made.threshold.abs())
     return made
 
 

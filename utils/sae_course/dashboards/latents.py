@@ -82,10 +82,10 @@ def _legend(subject: Subject, numbers: list[LatentNumbers]) -> str:
         else ""
     )
     return (
-        f"{numbers[0].tokens:,} tokens. Orange: the latent's activation. Logits: what the latent's direction, at "
-        "length 1, adds before the final norm divides. The line under a token is the latent's effect on that token's "
-        f"loss{way}: blue where it helped, red where it harmed. Move the mouse over a token for the numbers."
-        + sources
+        f"{numbers[0].tokens:,} tokens. Orange: the latent's activation. Logits: what the latent's "
+        "direction, at length 1, adds before the final norm divides. The line under a token is the latent's "
+        f"effect on that token's loss{way}: blue where it helped, red where it harmed. Move the mouse over a "
+        "token for the numbers." + sources
     )
 
 

@@ -54,7 +54,7 @@ class LatentNumbers:
     histogram: Histogram | None
     """Of its activations where it fires; None if it never did."""
     top: list[tuple[int, float]]
-    """The tokens whose logits its direction raises most, with how much (`evals.logit_lens`), the most first."""
+    """The tokens whose logits its direction raises most, with how much (`evals.logit_lens`)."""
     bottom: list[tuple[int, float]]
     """Those it lowers most."""
     logits: Histogram
@@ -143,7 +143,7 @@ def read(subject: Subject, tokens: Int[Tensor, "rows pos"], chosen: list[int]) -
         _, cache = model.run_with_cache(some, names_filter=lambda name: name in names, return_type=None)
         inputs = flat_heads(cache[subject.hook_point], some, subject.hook_point)
         with ready(subject.sae):
-            found = encode(subject.sae, inputs.flatten(0, 1)).float()
+            found = encode(subject.sae, inputs.flatten(0, 1)).to(inputs.device, torch.float32)
         mine = found[:, chosen] * keep.flatten()[:, None]
         correlations.add(mine[keep.flatten()], found[keep.flatten()])
         if subject.reads_neurons:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
 
 _IN_NOTEBOOK = 256  # tokens of a row; more are on the page
+_MOST_IN_NOTEBOOK = 25_000  # signs of coloured text, after which the tables say the rest
 
 
 @torch.no_grad()
@@ -117,24 +118,22 @@ def latent_on_text(
     name = TokenNames(model)
     names = [name(token) for token in row.tolist()]
     title = f"Latents at {subject.hook_point} on a text"
-    parts: list[str] = []
-    facts: list[str] = []
+    facts, rows, lines = [], [], []
     for latent, values in zip(chosen, a.T.tolist(), strict=True):
         most, times = max(values), sum(value > 0 for value in values)
-        fact = f"latent {latent}: " + (
-            f"fires on {times} of {len(values)} tokens, at most {most:.3f} on {names[values.index(most)]!r}"
-            if times
-            else f"doesn't fire on these {len(values)} tokens"
-        )
-        facts.append(fact)
-        if len(parts) < 8:
+        facts.append(f"latent {latent}: fires on {times} of {len(values)} tokens, at most {most:.3f}")
+        best = sorted(range(len(values)), key=lambda i: -values[i])[: min(5, times)]
+        where = " · ".join(f"{_code(names[i])} {values[i]:.2f} (at {i})" for i in best)
+        rows.append((str(latent), str(times), where or "never"))
+        if sum(map(len, lines)) < _MOST_IN_NOTEBOOK:
             strengths = [value / most if most else 0.0 for value in values]
             hover = [f"{value:.3f}" if value > 0 else "" for value in values]
-            parts.append(_thin(fact[:1].upper() + fact[1:], "", _line(names, strengths, hover, name)))
+            lines.append(_thin(f"Latent {latent}", "", _line(names, strengths, hover, name)))
+    head = ("latent", f"fires on, of {len(names)}", "strongest")
     return Page(
         title=title,
         text="\n  ".join([title, *facts]),
-        thin="".join(parts),
+        thin=_thin(title, "", "", thin.table(head, rows)) + "".join(lines),
         draw=lambda: circuitsvis_document(
             title,
             "ColoredTokensMulti",

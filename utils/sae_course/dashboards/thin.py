@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _LEFT = ' style="text-align:left;vertical-align:top;padding:2px 8px"'
 _MONO = "font-family:Consolas,Menlo,'DejaVu Sans Mono',monospace"
-_SHOWN = 10  # examples
+_SHOWN, _LINES = 10, 10  # examples of a latent, latents in the list
 _ORANGE = (255, 140, 0)
 
 Cell = str
@@ -90,6 +90,8 @@ def dashboard(title: str, numbers: "dict[int, LatentNumbers]", first: int, name:
     """A line for each latent, and the one in front in full."""
     parts = [f"<div><b>{escape(title)}</b></div>"]
     if len(numbers) > 1:
+        others = [one for one in numbers.values() if one.latent != first][: _LINES - 1]
+        some = [one for one in numbers.values() if one.latent == first or one in others]
         rows = [
             (
                 f"<b>{one.latent}</b>" if one.latent == first else str(one.latent),
@@ -98,9 +100,11 @@ def dashboard(title: str, numbers: "dict[int, LatentNumbers]", first: int, name:
                 _line(one.strongest[0], one, name) if one.fired else "",
                 _tokens(one.top[:5], name),
             )
-            for one in numbers.values()
+            for one in some
         ]
         parts.append(table(("latent", "fires on", "at most", "strongest", "raises"), rows))
+        if len(numbers) > len(some):
+            parts.append(f"<div>… and {len(numbers) - len(some)} more latents on the page</div>")
     parts.append(_latent(numbers[first], name))
     return f'<div style="overflow-x:auto">{"".join(parts)}</div>'
 
