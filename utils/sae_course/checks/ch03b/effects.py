@@ -19,7 +19,9 @@ Scaled = Callable[[Any, Any, Tensor, str, int, float], Tensor]
 def _with(edit: Edit, at: str = "") -> Scaled:
     """The logits when ``edit`` is made at the hook point, or at another."""
 
-    def logits(model: Any, sae: Any, tokens: Tensor, hook_point: str, latent: int, factor: float) -> Tensor:
+    def logits(  # noqa: PLR0917 - as the learner's
+        model: Any, sae: Any, tokens: Tensor, hook_point: str, latent: int, factor: float
+    ) -> Tensor:
         def hook(value: Tensor, hook: Any) -> Tensor:
             return edit(value, sae, latent, factor)
 
@@ -72,7 +74,7 @@ def _last_only(x: Tensor, sae: Any, latent: int, factor: float) -> Tensor:
 
 
 MISTAKES: dict[str, Scaled] = {
-    "the SAE's error is dropped: the reconstruction went on alone, where x + (what the change adds) should.": (
+    "the SAE's error is dropped: the reconstruction goes on alone, and x + (what the change adds) should.": (
         _with(lambda x, sae, latent, factor: sae.decode(_times(sae.encode(x), latent, factor)))
     ),
     "factor, where factor − 1 is wanted: the activation is in x once already.": _with(
@@ -171,7 +173,7 @@ def _leaves_no_hook(t: Trial, student: Function, arguments: dict[str, Any]) -> N
             f"after scale_latent a hook is left on the {name}, at {left[0] if left else ''}: it would change "
             "every later run.",
             kind="hooks",
-            likely="add_hook without a reset; run_with_hooks(..., fwd_hooks=[...]) takes its hooks off itself.",
+            likely="add_hook without a reset; run_with_hooks(..., fwd_hooks=[...]) takes its own off.",
         )
     t.require(
         not sae.use_error_term,

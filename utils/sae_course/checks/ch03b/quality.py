@@ -142,7 +142,7 @@ MISTAKES = {
 
 @exercise("3b.2", "explained_variances", minutes=4, hints=1)
 def explained_variances(t: Trial, student: Function) -> None:
-    """Three numbers from one reconstruction, which disagree: activations are far from 0 and of uneven length."""
+    """Three numbers from one reconstruction, which disagree: activations are off 0 and of uneven length."""
     for case in t.cases(5, n=23):
         spread = case.uniform("n 1", 0.4, 2.0)
         x = spread * case.normal("n d_in") + case.normal("1 d_in", scale=1.5)

@@ -53,7 +53,7 @@ def _rate(of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], 
 AUROC_MISTAKES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "a tie counts as a win (>=); it counts half.": lambda scores, labels: _auroc(scores, labels, 1.0),
     "a tie counts as a loss (> alone); it counts half.": lambda scores, labels: _auroc(scores, labels, 0.0),
-    "the wrong way round: the chance that a token *without* the label scores higher.": lambda scores, labels: (
+    "the wrong way round: the chance that a token without the label scores higher.": lambda scores, labels: (
         1 - _auroc(scores, labels)
     ),
     "the wrong way round, and a tie counts as nothing.": lambda scores, labels: _auroc(-scores, labels, 0.0),
@@ -211,7 +211,7 @@ BEST_MISTAKES: dict[str, Callable[[Tensor, Tensor], Best]] = {
         "odd", "even"
     ),
     "the odd rows choose as well as measure: the even ones choose.": _picks("odd", "odd"),
-    "this is the highest AUROC of any latent on the odd rows; that of the chosen latent is wanted.": _optimist,
+    "this is the highest AUROC of any latent on the odd rows; that of the chosen one is wanted.": _optimist,
     "the first half of the rows chooses and the second measures: take every other row.": _picks(
         "first", "last"
     ),
@@ -247,7 +247,7 @@ def best_latent(t: Trial, student: Function) -> None:
 
 
 def _tempting(case: Case) -> dict[str, Any]:
-    """Latents, one the best on each half, one on all rows, one dead, one silent on the label, one just large."""
+    """Latents: the best on either half and on all rows, a dead one, one silent on the label, a large one."""
     rows, d_sae = case.size("rows"), case.size("d_sae")
     even = (torch.arange(rows, device=case.device) % 2 == 0)[:, None]
     while True:
