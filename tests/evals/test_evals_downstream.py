@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from known import HOOK, Constant, Identity, Own, theirs
+from known import HOOK, Constant, Identity, Own, Scaled, theirs
 from sae_lens.evals import get_recons_loss
 from sae_lens.training.activation_scaler import ActivationScaler
 from torch import Tensor
@@ -141,6 +141,13 @@ def test_an_edit_moves_the_activation_along_the_latent_s_direction(
     expected = model.run_with_hooks(tokens, fwd_hooks=[(HOOK, by_hand)])
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert (found - model(tokens)).abs().max() > 0.01
+
+
+def test_an_edit_in_place_leaves_the_input_alone(model: Any, tokens: Tensor) -> None:
+    sae = Scaled(0.9)  # its latent activations are its input itself
+    found = intervene(model, sae, tokens, HOOK, lambda a: a.mul_(2))
+    expected = model.run_with_hooks(tokens, fwd_hooks=[(HOOK, lambda value, hook: 1.9 * value)])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_an_edit_sees_rows_and_positions(model: Any, tokens: Tensor) -> None:

@@ -127,8 +127,7 @@ class FeatureScores:
         return draw_feature_scores(
             self.features,
             {name: source.auroc for name, source in self.sources.items()},
-            title
-            or f"Features of {len(self.features)} that a single unit tells with AUROC ≥ {GOOD}: {shares}",
+            title or f"Told by a single unit with AUROC ≥ {GOOD}, of {len(self.features)} features: {shares}",
             controls=controls,
             ceiling=ceiling,
         )

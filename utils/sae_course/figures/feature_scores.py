@@ -59,7 +59,7 @@ def draw_feature_scores(
         fig.update_xaxes(title_text=f"{len(features)} features, in the order of {next(iter(sources))}")
     lowest = min(0.5, *(float(np.nanmin(np.asarray(values))) for values in sources.values()))
     fig.update_xaxes(showgrid=few, zeroline=False, range=[-0.7, len(features) - 0.3])
-    fig.update_yaxes(title_text="AUROC on rows not chosen on", range=[lowest - 0.02, 1.02])
+    fig.update_yaxes(title_text="AUROC, on the measuring rows", range=[lowest - 0.02, 1.02])
     fig.update_layout(
         showlegend=True,
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
