@@ -32,13 +32,14 @@ def made(kind: str, seed: int) -> Tensor:
         "sparse of either sign": (3 * x).round() * rare,
         "many zeros among dense": x.relu(),
         "whole numbers": (3 * x).round().long(),
+        "fires or not": rare.float(),
         "nothing": torch.zeros(90, 70),
     }[kind]
 
 
 KINDS = (
     "dense", "dense with ties", "sparse", "sparse with ties", "sparse of either sign",
-    "many zeros among dense", "whole numbers", "nothing",
+    "many zeros among dense", "whole numbers", "fires or not", "nothing",
 )  # fmt: skip
 
 
