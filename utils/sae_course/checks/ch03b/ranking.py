@@ -56,7 +56,6 @@ AUROC_MISTAKES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "the wrong way round: the chance that a token without the label scores higher.": lambda scores, labels: (
         1 - _auroc(scores, labels)
     ),
-    "the wrong way round, and a tie counts as nothing.": lambda scores, labels: _auroc(-scores, labels, 0.0),
     "either sign is taken, whichever is better: a latent that is silent on the label has less "
     "than ½.": lambda scores, labels: max(_auroc(scores, labels), 1 - _auroc(scores, labels)),
     "tied tokens get different ranks, by their order (argsort of argsort); they share their mean rank.": (
@@ -93,29 +92,32 @@ def auroc(t: Trial, student: Function) -> None:
     """All pairs, ties half: on scores without ties, with many, with all alike, and on 20,000 tokens."""
     for number, case in enumerate(t.cases(7, n=41)):
         labels = case.mask("n", 0.3)
-        if number == 1:
-            scores = _scores(case, labels, 0.8)
-        elif number == 0:
-            labels = torch.arange(41, device=labels.device) < 13  # all with the label come first
+        if number == 0:
+            scores = _scores(case, labels, 0.8)  # without ties
+        elif number == 1:
             scores = (_scores(case, labels, 0.7) - 0.6).relu()
         elif number == 2:
             scores = (_scores(case, labels, 1.0) * 2).round() / 2
         elif number == 3:
-            scores = (_scores(case, labels, -1.5)).relu()
+            scores = _scores(case, labels, -1.5).relu()
         elif number == 4:
-            scores = torch.zeros(41, device=labels.device)
+            scores = torch.zeros_like(labels, dtype=torch.float32)
         elif number == 5:
             scores = case.normal("n").abs() * labels  # all without the label are alike
         else:
             labels, scores = _many(case)
-        arguments = {"scores": scores, "labels": labels}
         try:
-            t.against(student, arguments, _auroc, mistakes=AUROC_MISTAKES)
+            t.against(student, {"scores": scores, "labels": labels}, _auroc, mistakes=AUROC_MISTAKES)
         except CheckFailed as failure:
             if failure.kind == "time":
                 failure.likely = (
                     "every pair in a loop of Python; compare whole tensors, or use ranks: this case has "
                     f"{len(scores):,} tokens."
+                )
+            elif failure.kind == "values" and number > 0:
+                failure.likely = (
+                    "without ties yours was right; here many tokens have equal scores, and each pair of them "
+                    "counts half."
                 )
             raise
 
@@ -128,9 +130,7 @@ def _many(case: Case) -> tuple[Tensor, Tensor]:
     return labels, (_scores(case, labels, 2.0) - 1.8).relu()
 
 
-Rows = Callable[[Tensor], Tensor]
 Best = tuple[int, float]
-EVERY = ("all", "even", "odd")
 
 
 def _part(x: Tensor, which: str) -> Tensor:
@@ -150,10 +150,14 @@ def _part(x: Tensor, which: str) -> Tensor:
     return parts[which].flatten(0, 1)
 
 
-def _areas(latents: Tensor, label: Tensor, which: str, tie: float = 0.5) -> Tensor:
-    """Every latent's AUROC on these tokens."""
-    scores, truth = _part(latents, which), _part(label, which)
-    return torch.tensor([_auroc(column, truth, tie) for column in scores.unbind(-1)], dtype=torch.float64)
+def _areas(scores: Tensor, labels: Tensor, tie: float = 0.5) -> Tensor:
+    """Every latent's AUROC on tokens ``[n d_sae]``, from all pairs."""
+    gap = scores[labels][:, None] - scores[~labels][None]
+    return ((gap > 0).double() + tie * (gap == 0)).mean((0, 1))
+
+
+def _areas_on(latents: Tensor, label: Tensor, which: str, tie: float = 0.5) -> Tensor:
+    return _areas(_part(latents, which), _part(label, which), tie)
 
 
 def _picks(
@@ -162,8 +166,8 @@ def _picks(
     """The latent with the highest ``value`` on some tokens, and its AUROC on others."""
 
     def pick(latents: Tensor, label: Tensor) -> Best:
-        index = int(value(_areas(latents, label, choose, tie)).argmax())
-        return index, float(_areas(latents, label, measure, tie)[index])
+        index = int(value(_areas_on(latents, label, choose, tie)).argmax())
+        return index, float(_areas_on(latents, label, measure, tie)[index])
 
     return pick
 
@@ -176,23 +180,20 @@ def _by(value: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor],
 
     def pick(latents: Tensor, label: Tensor) -> Best:
         index = int(value(_part(latents, "even"), _part(label, "even")).argmax())
-        return index, float(_areas(latents, label, "odd")[index])
+        return index, float(_areas_on(latents, label, "odd")[index])
 
     return pick
 
 
 def _optimist(latents: Tensor, label: Tensor) -> Best:
-    return _best(latents, label)[0], float(_areas(latents, label, "odd").max())
+    return _best(latents, label)[0], float(_areas_on(latents, label, "odd").max())
 
 
 def _transposed(latents: Tensor, label: Tensor) -> Best:
     """Labels flattened position by position, activations row by row."""
 
     def area(half: slice) -> Tensor:
-        truth = label[half].T.flatten()
-        return torch.stack(
-            [torch.tensor(_auroc(one, truth)) for one in latents[half].flatten(0, 1).unbind(-1)]
-        )
+        return _areas(latents[half].flatten(0, 1), label[half].T.flatten())
 
     index = int(area(slice(0, None, 2)).argmax())
     return index, float(area(slice(1, None, 2))[index])
@@ -242,27 +243,32 @@ def best_latent(t: Trial, student: Function) -> None:
     """One half of the rows chooses, the other measures; another latent is best on each."""
     for number, case in enumerate(t.cases(4, pos=13, d_sae=11)):
         case.sizes["rows"] = (9, 8, 11, 10)[number]
-        arguments = _tempting(case)
-        t.against(student, arguments, _best, mistakes=BEST_MISTAKES)
+        t.against(student, _tempting(case, silent=number > 0), _best, mistakes=BEST_MISTAKES)
 
 
-def _tempting(case: Case) -> dict[str, Any]:
-    """Latents: the best on either half and on all rows, a dead one, one silent on the label, a large one."""
-    rows, d_sae = case.size("rows"), case.size("d_sae")
+STRENGTHS = ((2.2, 0.9), (0.5, 2.6), (1.9, 1.9), (0.8, 0.8), (0.0, 0.4), (-0.2, -0.2))
+"""How much stronger some latents are on the label, on even and on odd rows."""
+
+
+def _tempting(case: Case, silent: bool) -> dict[str, Any]:
+    """Latents: the best on either half and on all rows, a dead one, two large ones; at choice one that is
+    silent on the label, and tells it better than any other."""
+    rows, pos, d_sae = case.shape("rows pos d_sae")
     even = (torch.arange(rows, device=case.device) % 2 == 0)[:, None]
     while True:
         label = case.mask("rows pos", 0.35)
-        offset = torch.full((rows, case.size("pos"), d_sae), -0.3, device=case.device)
-        #                     even, odd
-        for latent, strengths in enumerate([(2.2, 0.9), (0.5, 2.6), (1.9, 1.9), (0.8, 0.8), (0.2, 0.7)]):
-            offset[..., latent] += label * torch.where(even, strengths[0], strengths[1])
-        offset[..., 5] += 1.5 - 4.0 * label  # silent on the label
-        offset[..., 6] -= 100.0  # dead
-        latents = (offset + case.normal("rows pos d_sae", scale=0.8)).relu()
-        latents[..., 3] *= 30
+        mean = torch.full((rows, pos, d_sae), -0.3, device=case.device)
+        for latent, (on_even, on_odd) in enumerate(STRENGTHS):
+            mean[..., latent] += label * torch.where(even, on_even, on_odd)
+        if silent:
+            mean[..., 5] += 2.0 - 5.0 * label
+        mean[..., 6] -= 100.0
+        latents = (mean + case.normal("rows pos d_sae", scale=0.8)).relu()
+        latents[..., 3] *= 30  # large where it fires
+        latents[..., 4] += 90  # large everywhere
         latents = latents[..., torch.randperm(d_sae, generator=case.generator).to(case.device)]
-        areas = [_areas(latents, label, which) for which in EVERY]
-        firsts = [float(one.sort().values[-1] - one.sort().values[-2]) for one in areas]
-        opposite = [float((one - 0.5).abs().argmax() != one.argmax()) for one in areas]
-        if len({int(one.argmax()) for one in areas}) == 3 and min(firsts) > 1e-3 and all(opposite):
+        areas = [_areas_on(latents, label, which) for which in ("all", "even", "odd")]
+        clear = all(float(top[0] - top[1]) > 1e-3 for top in (one.topk(2).values for one in areas))
+        furthest = (areas[1] - 0.5).abs().argmax() != areas[1].argmax()
+        if clear and len({int(one.argmax()) for one in areas}) == 3 and bool(furthest) == silent:
             return {"latents": latents, "label": label}
