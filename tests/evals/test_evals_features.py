@@ -82,7 +82,7 @@ def test_other_rows_may_choose(labels: Labels) -> None:
 def test_a_dense_source_gets_a_threshold_and_either_sign(labels: Labels) -> None:
     noise = torch.randn(ROWS, POS, 6, generator=rng(2))
     a, c = (torch.from_numpy(labels[name]).float() for name in "ac")
-    noise[..., 1] -= 4 * a
+    noise[..., 1] -= 2 * a
     noise[..., 4] += 3 * c - 7  # always below 0
     scores = feature_scores({"neurons": noise, "SAE": planted(labels)}, labels)
     neurons = scores.sources["neurons"]
@@ -90,8 +90,8 @@ def test_a_dense_source_gets_a_threshold_and_either_sign(labels: Labels) -> None
     assert not scores.sources["SAE"].dense
     assert (neurons.unit[0], neurons.sign[0]) == (1, -1)
     assert (neurons.unit[2], neurons.sign[2]) == (4, 1)
-    assert neurons.auroc[[0, 2]].min() > 0.97
-    assert neurons.f1[[0, 2]].min() > 0.85
+    assert neurons.auroc[[0, 2]].min() > 0.88
+    assert neurons.f1[[0, 2]].min() > 0.7
     # The threshold is the choosing half's best: by trying all of them.
     true = labels["a"][::2].reshape(-1)
     values = -noise[::2, :, 1].reshape(-1).double().numpy()
