@@ -60,9 +60,7 @@ LOG_PROB_MISTAKES = {
     "the mean was taken; one number for each prediction is wanted.": (
         lambda logits, tokens: reference.next_token_log_probs(logits, tokens).mean()
     ),
-    "this is the cross-entropy, one number; one log-probability for each prediction is wanted.": (
-        lambda logits, tokens: reference.cross_entropy(logits, tokens)
-    ),
+    "this is the cross-entropy, one number; one log-probability for each prediction is wanted.": reference.cross_entropy,
 }
 
 
@@ -113,9 +111,7 @@ HARVEST_MISTAKES = {
         lambda model, tokens, hook_point: _harvest(model, tokens, _other_layer(hook_point))
     ),
     "these are the logits: the activation stands in the cache, cache[hook_point].": _logits,
-    "rows and positions are not joined: flatten the first two axes.": (
-        lambda model, tokens, hook_point: tiny.read(model, tokens, hook_point)
-    ),
+    "rows and positions are not joined: flatten the first two axes.": tiny.read,
     "flattened the wrong way round: first all positions of row 0, then those of row 1.": (
         lambda model, tokens, hook_point: tiny.read(model, tokens, hook_point).transpose(0, 1).flatten(0, 1)
     ),

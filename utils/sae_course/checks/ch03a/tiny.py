@@ -104,7 +104,9 @@ class Watched:
         after = model.state_dict()
         changed = [key for key in before if not torch.equal(before[key], after[key])]
         t.require(
-            not changed, f"{name} changed the model's weights ({', '.join(changed[:3])}).", kind="changed input"
+            not changed,
+            f"{name} changed the model's weights ({', '.join(changed[:3])}).",
+            kind="changed input",
         )
 
 
