@@ -88,11 +88,14 @@ def sae(hook_point: str, kind: str = "standard", d_sae: int = 32, seed: int = 0,
     config_of, class_of = {
         "standard": (sae_lens.StandardSAEConfig, sae_lens.StandardSAE),
         "topk": (sae_lens.TopKSAEConfig, sae_lens.TopKSAE),
+        "topk by norm": (sae_lens.TopKSAEConfig, sae_lens.TopKSAE),
         "jumprelu": (sae_lens.JumpReLUSAEConfig, sae_lens.JumpReLUSAE),
         "gated": (sae_lens.GatedSAEConfig, sae_lens.GatedSAE),
         "batchtopk training": (sae_lens.BatchTopKTrainingSAEConfig, sae_lens.BatchTopKTrainingSAE),
     }[kind]
     settings: dict[str, Any] = {"k": 6} if "topk" in kind else {}
+    if kind == "topk by norm":
+        settings["rescale_acts_by_decoder_norm"] = True
     config = config_of(
         d_in=24 if hook_point.endswith("hook_post") else 16,
         d_sae=d_sae,

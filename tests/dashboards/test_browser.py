@@ -1,5 +1,6 @@
 """Each page opened in a real browser without a network, with tokens that would like to run."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -139,6 +140,14 @@ def test_the_mouse_over_every_token_shows_its_text_and_runs_nothing(tab: Tab, tm
     assert {code.replace("\xa0", " ") for code in codes} <= names
     assert len(codes) > 500
     quiet(tab, path)
+    # The line in the histogram has the token's text too, in plotly's own kind of HTML.
+    for name in ("<b>bold</b>", "\"quoted\" 'too'", "&lt;b&gt;"):
+        found = tab.ask(
+            f"(() => {{ const t = all.find(t => t.textContent === {json.dumps(name)});"
+            " t.dispatchEvent(new MouseEvent('mouseover'));"
+            " return document.getElementById('logitsHistogram-7').textContent; })()"
+        )
+        assert f"|{name}|" in found.replace("\xa0", " ")
     # And once with a real mouse.
     where = tab.ask(
         "(() => { const t = all.find(t => t.textContent.includes('script'));"

@@ -5,6 +5,6 @@ const DATA = new Proxy(Object.fromEntries(PAGE.latents), {
   ownKeys: () => PAGE.latents.map(([latent]) => latent), // in the order asked for
 });
 const PROMPT_DATA = {};
+// By number: plotly, which reads HTML of its own kind in annotations, knows few entities by name.
 const escapeHtml = (text) =>
-  text.replace(/[&<>"' ]/g, (sign) =>
-    ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", " ": "&nbsp;" })[sign]);
+  text.replace(/[&<>"' ]/g, (sign) => (sign === " " ? "&nbsp;" : `&#${sign.codePointAt(0)};`));
