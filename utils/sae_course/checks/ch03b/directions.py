@@ -1,6 +1,7 @@
 """Check of 3b.5: what a latent writes towards, read in the vocabulary."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from ..core import exercise
 from ..trial import Function, Trial
-from .subject import tiny_model, tiny_sae
+from .subject import Guesses, tiny_model, tiny_sae
 
 Lens = Callable[[Any, Any, Tensor], Tensor]
 
@@ -70,14 +71,18 @@ MISTAKES: dict[str, Lens] = {
 @exercise("3b.5", "logit_lens", minutes=4, hints=1)
 def logit_lens(t: Trial, student: Function) -> None:
     """Rows of W_dec times W_U, nothing else: biases, norms and lengths are random and none of them 0 or 1."""
-    for number, case in enumerate(t.cases(4, d_sae=13, d_vocab=17)):
-        case.size("pos")
-        model, sae = tiny_model(case), tiny_sae(case, ("standard", "jumprelu")[number % 2])
-        some = torch.randperm(case.size("d_sae"), generator=case.generator)[: 3 + number % 2]
+    for number, case in enumerate(t.cases(3, d_sae=13, d_vocab=17)):
+        some = torch.randperm(13, generator=case.generator)[: 3 + number % 2].to(case.device)
+        kind = ("standard", "jumprelu")[number % 2]
+        arguments = {"model": tiny_model(case), "sae": tiny_sae(case, kind), "latents": some}
         t.against(
             student,
-            {"model": model, "sae": sae, "latents": some.to(case.device)},
-            _lens,
+            arguments,
+            _lens(**arguments),
             axes="latents d_vocab",
-            mistakes=MISTAKES,
+            mistakes=Guesses(MISTAKES, partial(_guesses, arguments)),
         )
+
+
+def _guesses(arguments: dict[str, Any]) -> dict[str, Tensor]:
+    return {sentence: wrong(*arguments.values()) for sentence, wrong in MISTAKES.items()}

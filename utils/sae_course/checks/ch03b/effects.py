@@ -1,6 +1,7 @@
 """Check of 3b.6: the model's logits when one latent is made stronger or weaker, and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,26 +10,10 @@ from torch import Tensor
 from ..cases import Case
 from ..core import exercise
 from ..trial import Function, Trial
-from .subject import HOOK_POINTS, KINDS, tiny_model, tiny_sae
+from .subject import HOOK_POINTS, KINDS, Guesses, tiny_model, tiny_sae
 
 Edit = Callable[[Tensor, Any, int, float], Tensor]
 """The new activation, from the old one, the SAE, the latent and the factor."""
-Scaled = Callable[[Any, Any, Tensor, str, int, float], Tensor]
-
-
-def _with(edit: Edit, at: str = "") -> Scaled:
-    """The logits when ``edit`` is made at the hook point, or at another."""
-
-    def logits(  # noqa: PLR0917 - as the learner's
-        model: Any, sae: Any, tokens: Tensor, hook_point: str, latent: int, factor: float
-    ) -> Tensor:
-        def hook(value: Tensor, hook: Any) -> Tensor:
-            return edit(value, sae, latent, factor)
-
-        with torch.no_grad():
-            return model.run_with_hooks(tokens, return_type="logits", fwd_hooks=[(at or hook_point, hook)])
-
-    return logits
 
 
 def _times(a: Tensor, latent: int, factor: float) -> Tensor:
@@ -73,59 +58,53 @@ def _last_only(x: Tensor, sae: Any, latent: int, factor: float) -> Tensor:
     return torch.cat([x[:, :-1], _edit(x, sae, latent, factor)[:, -1:]], dim=1)
 
 
-MISTAKES: dict[str, Scaled] = {
+MISTAKES: dict[str, Edit] = {
     "the SAE's error is dropped: the reconstruction goes on alone, and x + (what the change adds) should.": (
-        _with(lambda x, sae, latent, factor: sae.decode(_times(sae.encode(x), latent, factor)))
+        lambda x, sae, latent, factor: sae.decode(_times(sae.encode(x), latent, factor))
     ),
-    "factor, where factor − 1 is wanted: the activation is in x once already.": _with(
+    "factor, where factor − 1 is wanted: the activation is in x once already.": (
         lambda x, sae, latent, factor: _edit(x, sae, latent, factor + 1)
     ),
-    "factor, where factor − 1 is wanted, and b_dec comes in as well.": _with(
+    "factor, where factor − 1 is wanted, and b_dec comes in as well.": (
         lambda x, sae, latent, factor: (
             x + sae.decode(_times(sae.encode(x), latent, factor) - _times(sae.encode(x), latent, 0))
         )
     ),
-    "the reconstruction was added to x: what the change adds is the difference of two of them.": _with(
+    "the reconstruction was added to x: what the change adds is the difference of two of them.": (
         lambda x, sae, latent, factor: x + sae.decode(_times(sae.encode(x), latent, factor))
     ),
-    "b_dec comes in once too often: decode adds it, so take the difference of two decodes.": _with(
+    "b_dec comes in once too often: decode adds it, so take the difference of two decodes.": (
         lambda x, sae, latent, factor: x + sae.decode(_times(sae.encode(x), latent, factor) - sae.encode(x))
     ),
-    "the change is subtracted; it is to be added: decode(changed) − decode(a).": _with(
+    "the change is subtracted; it is to be added: decode(changed) − decode(a).": (
         lambda x, sae, latent, factor: _edit(x, sae, latent, 2 - factor)
     ),
-    "every latent was multiplied: only one is, a[..., latent].": _with(
-        _as(lambda a, latent, factor: factor * a)
-    ),
-    "every latent but this one was multiplied.": _with(
+    "every latent was multiplied: only one is, a[..., latent].": _as(lambda a, latent, factor: factor * a),
+    "every latent but this one was multiplied.": (
         _as(lambda a, latent, factor: _put(factor * a, (..., latent), a[..., latent]))
     ),
-    "a[:, latent] is a position, not a latent: a[..., latent].": _with(
+    "a[:, latent] is a position, not a latent: a[..., latent].": (
         _as(lambda a, latent, factor: _put(a, (slice(None), latent), factor * a[:, latent]))
     ),
-    "the latent was set to factor; it is to be multiplied by it.": _with(
+    "the latent was set to factor; it is to be multiplied by it.": (
         _as(lambda a, latent, factor: _put(a, (..., latent), factor))
     ),
-    "factor was added to the latent; the latent is to be multiplied by it.": _with(
+    "factor was added to the latent; the latent is to be multiplied by it.": (
         _as(lambda a, latent, factor: _put(a, (..., latent), a[..., latent] + factor))
     ),
     "W_dec[latent] is not what decode adds for this SAE, which divides each row by its norm: take the "
-    "difference of two decodes.": _with(_along(lambda sae, latent: sae.W_dec[latent])),
+    "difference of two decodes.": (_along(lambda sae, latent: sae.W_dec[latent])),
     "the direction was brought to length 1, which decode doesn't do for every SAE: take the difference of "
-    "two decodes.": _with(_along(lambda sae, latent: _unit(sae.W_dec[latent]))),
-    "the column of W_enc, which is what the latent reads; what it adds comes from decode.": _with(
+    "two decodes.": (_along(lambda sae, latent: _unit(sae.W_dec[latent]))),
+    "the column of W_enc, which is what the latent reads; what it adds comes from decode.": (
         _along(lambda sae, latent: sae.W_enc[:, latent])
     ),
-    "x itself was multiplied, not the latent.": _with(lambda x, sae, latent, factor: factor * x),
-    "only the last position was changed: the latent changes at all of them.": _with(_last_only),
+    "x itself was multiplied, not the latent.": lambda x, sae, latent, factor: factor * x,
+    "only the last position was changed: the latent changes at all of them.": _last_only,
     "these are the clean logits. Does the hook return the new activation? And a change in place "
-    "(a[...] *= factor) changes every name of a: begin with a.clone().": _with(
-        lambda x, sae, latent, factor: x
-    ),
-    "the hook sits at blocks.0.hook_mlp_out, whatever hook_point says.": _with(
-        _edit, "blocks.0.hook_mlp_out"
-    ),
+    "(a[...] *= factor) changes every name of a: begin with a.clone().": lambda x, sae, latent, factor: x,
 }
+FIXED = "the hook sits at blocks.0.hook_mlp_out, whatever hook_point says."
 
 
 @exercise("3b.6", "scale_latent", minutes=8, hints=2)
@@ -135,32 +114,54 @@ def scale_latent(t: Trial, student: Function) -> None:
     A factor of 1 gives the clean logits. No hook stays on the model, or the SAE.
     """
     for number, case in enumerate(t.cases(5, pos=17, d_sae=13, d_vocab=11)):
-        arguments = {
-            **_subject(case, KINDS[number % 3]),
-            "hook_point": HOOK_POINTS[number % len(HOOK_POINTS)],
+        factor = (case.number(2.5, 3.5), 0, 1, case.number(0.3, 0.7), 2.0)[number]
+        arguments = _subject(case, KINDS[number % 3], HOOK_POINTS[number % len(HOOK_POINTS)]) | {
+            "factor": factor
         }
-        factor = (0, 2.0, 1, case.number(0.3, 0.7), case.number(2.5, 3.5))[number]
-        arguments |= {"latent": _firing(arguments), "factor": factor}
-        t.against(student, arguments, _with(_edit), axes="rows pos d_vocab", mistakes=MISTAKES)
+        t.against(
+            student,
+            arguments,
+            _logits(arguments, [_edit])[0],
+            axes="rows pos d_vocab",
+            mistakes=Guesses([*MISTAKES, FIXED], partial(_guesses, arguments)),
+        )
         if number < 2:
             _leaves_no_hook(t, student, arguments)
 
 
-def _subject(case: Case, kind: str) -> dict[str, Any]:
-    case.sizes["rows"], case.sizes["d_in"] = 3, 7
-    return {
-        "model": tiny_model(case),
-        "sae": tiny_sae(case, kind),
-        "tokens": case.integers("rows pos", 0, case.size("d_vocab")),
-    }
-
-
-def _firing(arguments: dict[str, Any]) -> int:
-    """The number of a latent that fires on most tokens, and not on all where there is one."""
+def _subject(case: Case, kind: str, hook_point: str) -> dict[str, Any]:
+    case.sizes |= {"rows": 3, "d_in": 7}
+    model, sae = tiny_model(case), tiny_sae(case, kind)
+    tokens = case.integers("rows pos", 0, case.size("d_vocab"))
     with torch.no_grad():
-        _, cache = arguments["model"].run_with_cache(arguments["tokens"])
-        fires = (arguments["sae"].encode(cache[arguments["hook_point"]]) > 0).flatten(0, 1).float().mean(0)
-    return int(torch.where(fires < 1, fires, fires - 1).argmax())
+        fires = (sae.encode(_activations(model, tokens, hook_point)) > 0).flatten(0, 1).float().mean(0)
+    # One that fires on most tokens, and not on all where there is one.
+    latent = int(torch.where(fires < 1, fires, fires - 1).argmax())
+    return {"model": model, "sae": sae, "tokens": tokens, "hook_point": hook_point, "latent": latent}
+
+
+def _activations(model: Any, tokens: Tensor, hook_point: str) -> Tensor:
+    return model.run_with_cache(tokens, names_filter=hook_point)[1][hook_point]
+
+
+@torch.no_grad()
+def _logits(arguments: dict[str, Any], edits: Iterable[Edit], hook_point: str = "") -> list[Tensor]:
+    """The logits ``[rows pos d_vocab]`` when each of the edits is made, at the hook point or another."""
+    model, sae, tokens, asked, latent, factor = arguments.values()
+    x = _activations(model, tokens, hook_point or asked)
+    new = [edit(x, sae, latent, factor) for edit in edits]
+
+    def hook(value: Tensor, hook: Any) -> Tensor:
+        return torch.cat(new)
+
+    many = tokens.repeat(len(new), 1)
+    logits = model.run_with_hooks(many, return_type="logits", fwd_hooks=[(hook_point or asked, hook)])
+    return list(logits.split(len(tokens)))
+
+
+def _guesses(arguments: dict[str, Any]) -> dict[str, Tensor]:
+    found = dict(zip(MISTAKES, _logits(arguments, MISTAKES.values()), strict=True))
+    return found | {FIXED: _logits(arguments, [_edit], "blocks.0.hook_mlp_out")[0]}
 
 
 def _leaves_no_hook(t: Trial, student: Function, arguments: dict[str, Any]) -> None:

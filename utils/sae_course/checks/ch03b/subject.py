@@ -1,6 +1,7 @@
 """A transformer and SAEs in it, both tiny and random, made anew for every case."""
 
 import warnings
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -8,11 +9,12 @@ import torch
 from ..cases import Case
 
 HOOK_POINTS = (
-    "blocks.0.hook_resid_post",
-    "blocks.0.hook_mlp_out",
-    "blocks.0.hook_resid_pre",
     "blocks.0.hook_resid_mid",
+    "blocks.0.hook_mlp_out",
+    "blocks.0.hook_resid_post",
+    "blocks.0.hook_resid_pre",
 )
+"""Not the last first: after it only the final norm comes, which undoes a multiplication of everything."""
 KINDS = ("standard", "topk", "jumprelu")
 
 
@@ -63,3 +65,18 @@ def tiny_sae(case: Case, kind: str) -> Any:
         with torch.no_grad():
             sae.threshold.abs_()
     return sae.eval()
+
+
+class Guesses(dict[str, Any]):
+    """Mistakes of one case, for `Trial.against`: sentence -> result, made when they are first looked at.
+
+    As functions, each mistake would be given a copy of the model, which takes longer than to run it.
+    """
+
+    def __init__(self, sentences: Iterable[str], make: Callable[[], dict[str, Any]]) -> None:
+        super().__init__(dict.fromkeys(sentences))
+        self._make = make
+
+    def items(self) -> Any:
+        """As a dictionary's."""
+        return self._make().items()
