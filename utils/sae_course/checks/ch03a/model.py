@@ -60,7 +60,7 @@ LOG_PROB_MISTAKES = {
     "the mean was taken; one number for each prediction is wanted.": (
         lambda logits, tokens: reference.next_token_log_probs(logits, tokens).mean()
     ),
-    "this is the cross-entropy, one number; one log-probability for each prediction is wanted.": reference.cross_entropy,
+    "this is the cross-entropy, one number; each token's log-probability is wanted.": reference.cross_entropy,
 }
 
 
