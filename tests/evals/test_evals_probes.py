@@ -59,14 +59,14 @@ def test_a_rare_feature_converges_too() -> None:
     logits = x @ torch.randn(20, 2, generator=g) / 2 + torch.tensor([-18.0, 0])
     values = torch.rand(logits.shape, generator=g) < logits.sigmoid()
     labels = Labels(("rare", "common"), values.numpy())
-    probes = linear_probes(x, labels)
+    probes = linear_probes(x, labels, steps=16)  # without the division, 6 % off
     assert probes.features == labels.names
     assert labels.base_rates()["rare"] < 0.06
     train = x[::2].reshape(-1, 20).double().numpy()
     for at in range(2):
         w, _ = optimum(train, values[::2, :, at].reshape(-1).numpy(), 1.0)
         ours = probes.directions[at].double().numpy()
-        assert np.linalg.norm(ours - w) < 0.01 * np.linalg.norm(w)
+        assert np.linalg.norm(ours - w) < 0.02 * np.linalg.norm(w)
 
 
 def test_it_is_trained_on_one_half_and_measured_on_the_other() -> None:
@@ -77,6 +77,7 @@ def test_it_is_trained_on_one_half_and_measured_on_the_other() -> None:
     seen = auroc(x[::2].reshape(-1, 60) @ probes.directions.T, values[::2].reshape(-1, 1))
     assert float(seen) > 0.9
     assert abs(probes.auroc_of("chance") - 0.5) < 0.2
+    assert float(probes.scores.f1) < 0.8  # of the seen half, 0.85 and more
     assert (probes.n_trained, probes.n_tokens) == (100, 100)
 
 

@@ -176,8 +176,7 @@ def _fit(
         total.backward()
         return total
 
-    with torch.enable_grad():  # whatever the caller has switched off
-        optimiser.step(loss)
+    optimiser.step(loss)  # takes gradients, whatever the caller has switched off
     w = (axes @ v.detach()) / deviation[:, None]
     return w, bias.detach() - mean @ w
 
