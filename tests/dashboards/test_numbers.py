@@ -156,7 +156,7 @@ def test_who_fires_with_whom(hook_point: str) -> None:
 def test_sources_of_an_attention_latent_add_up_to_what_it_reads() -> None:
     model = specimens.model(layers=2, attn_only=True)
     sae = specimens.sae("blocks.1.attn.hook_z")
-    tokens = specimens.tokens(rows=30, pos=6)  # short: every source is in the window
+    tokens = specimens.tokens(rows=30, pos=4)  # short: every source is in the window
     one = latent_dashboard(model, sae, tokens, 7).latents[7]
     _, cache = model.run_with_cache(tokens)
     z = cache["blocks.1.attn.hook_z"].flatten(2)

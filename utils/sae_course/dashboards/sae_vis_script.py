@@ -41,16 +41,16 @@ def dashboard_document(
     title: str, numbers: "list[LatentNumbers]", first: int, name: "TokenNames", legend: str
 ) -> str:
     """The whole page; ``name`` gives a token's text."""
+    middle = ["actsHistogram", "logitsTable", "logitsHistogram"]
+    layout = [["featureTables"], middle, ["seqMultiGroup"]]
+    if any(example.sources for one in numbers for example in one.strongest):  # these take more room
+        layout = [[*middle, "featureTables"], ["seqMultiGroup"]]
     page = {
         "start": str(first),
         "metadata": {
-            "layout": [
-                ["featureTables"],
-                ["actsHistogram", "logitsTable", "logitsHistogram"],
-                ["seqMultiGroup"],
-            ],
+            "layout": layout,
             "othello": False,
-            "columnWidths": [None, None, None],
+            "columnWidths": [None] * len(layout),
             "height": HEIGHT,
         },
         # A list, for an object's number-like keys are sorted by JavaScript.

@@ -6,13 +6,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .examples import AFTER, BEFORE, Example, Sources
+from .examples import Example, Sources
 from .subject import Subject
 
 if TYPE_CHECKING:
     from .numbers import LatentNumbers
 
 _ROWS_AT_ONCE = 8
+_BEFORE, _AFTER = 4, 3  # tokens shown around the one that gave most
 
 
 @torch.no_grad()
@@ -40,5 +41,5 @@ def add_sources(subject: Subject, tokens: Int[Tensor, "rows pos"], numbers: "lis
                 heads = encoder[:, latent].reshape(value.shape[2], value.shape[3])
                 given = torch.einsum("hs,shd,hd->s", pattern[i, :, example.pos], value[i], heads)
                 most = int(given[: example.pos + 1].argmax())
-                start, stop = max(0, most - BEFORE), min(tokens.shape[1], most + AFTER + 1)
+                start, stop = max(0, most - _BEFORE), min(tokens.shape[1], most + _AFTER + 1)
                 example.sources = Sources(start, tokens[row, start:stop].tolist(), given[start:stop].tolist())

@@ -118,7 +118,9 @@ def latent_on_text(
     name = TokenNames(model)
     names = [name(token) for token in row.tolist()]
     title = f"Latents at {subject.hook_point} on a text"
-    facts, rows, lines = [], [], []
+    facts: list[str] = []
+    rows: list[tuple[str, ...]] = []
+    lines: list[str] = []
     for latent, values in zip(chosen, a.T.tolist(), strict=True):
         most, times = max(values), sum(value > 0 for value in values)
         facts.append(f"latent {latent}: fires on {times} of {len(values)} tokens, at most {most:.3f}")
