@@ -77,7 +77,7 @@ def test_it_is_trained_on_one_half_and_measured_on_the_other() -> None:
     seen = auroc(x[::2].reshape(-1, 60) @ probes.directions.T, values[::2].reshape(-1, 1))
     assert float(seen) > 0.9
     assert abs(probes.auroc_of("chance") - 0.5) < 0.2
-    assert float(probes.scores.f1) < 0.8  # of the seen half, 0.85 and more
+    assert float(probes.scores.f1) < 0.8
     assert (probes.n_trained, probes.n_tokens) == (100, 100)
 
 
