@@ -1,4 +1,4 @@
-"""What the banks of chapter 03b can't say: slow answers, and the references against other people's numbers."""
+"""What the banks of chapter 03b can't say: slow answers, the references against other people's numbers."""
 
 import dataclasses
 import time
