@@ -47,6 +47,10 @@ class Labels:
         rates = self.values.reshape(-1, len(self.names)).mean(axis=0) if self.values.size else []
         return dict(zip(self.names, (float(rate) for rate in rates), strict=False))
 
+    def of_next(self) -> "Labels":
+        """What is true of the token that comes next, [batch, pos - 1]: "next: sentence mark"."""
+        return Labels(tuple(f"next: {name}" for name in self.names), self.values[:, 1:].copy(), self.missing)
+
     def __repr__(self) -> str:
         batch, pos, n_features = self.values.shape
         text = f"Labels({n_features} features of {batch} × {pos} tokens)"

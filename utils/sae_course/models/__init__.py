@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .load import load_model
     from .names import MODELS, Entry, entry
     from .streams import token_stream
-    from .truths import truth
+    from .truths import token_labels, truth
     from .twins import random_twin
 
 # Where each name is: a file is imported when it is asked for, since some need torch.
@@ -26,11 +26,22 @@ _PLACES = {
     "load_model": "load",
     "random_twin": "twins",
     "token_stream": "streams",
+    "token_labels": "truths",
     "truth": "truths",
     "Card": "cards",
 }
 
-__all__ = ["MODELS", "Card", "Entry", "entry", "load_model", "random_twin", "token_stream", "truth"]
+__all__ = [
+    "MODELS",
+    "Card",
+    "Entry",
+    "entry",
+    "load_model",
+    "random_twin",
+    "token_labels",
+    "token_stream",
+    "truth",
+]
 
 
 def __getattr__(name: str) -> Any:

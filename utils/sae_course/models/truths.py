@@ -72,6 +72,21 @@ def truth(
     return Labels(tuple(RULES), values, NOT_PUBLISHED)
 
 
+def token_labels(
+    tokens: "Int[np.ndarray, 'batch pos'] | Tensor", tokenizer: "PreTrainedTokenizerBase", most: int = 80
+) -> Labels:
+    """Which token stands at each place, as labels: one for each of the ``most`` frequent ones in ``tokens``.
+
+    Raises:
+        CourseError: for tokens of another kind.
+    """
+    rows = _as_rows(tokens)
+    ids, counts = np.unique(rows, return_counts=True)
+    frequent = ids[np.argsort(-counts, kind="stable")][:most]
+    names = tuple(repr(tokenizer.decode([int(token)])) for token in frequent)
+    return Labels(names, np.stack([rows == token for token in frequent], axis=-1))
+
+
 def _as_rows(tokens: "np.ndarray | Tensor") -> Int[np.ndarray, "batch pos"]:
     rows = tokens if isinstance(tokens, np.ndarray) else np.asarray(tokens.detach().cpu())
     if rows.ndim not in (1, 2) or not np.issubdtype(rows.dtype, np.integer):
