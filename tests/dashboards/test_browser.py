@@ -145,7 +145,8 @@ def test_the_mouse_over_every_token_shows_its_text_and_runs_nothing(tab: Tab, tm
         found = tab.ask(
             f"(() => {{ const t = all.find(t => t.textContent === {json.dumps(name)});"
             " t.dispatchEvent(new MouseEvent('mouseover'));"
-            " return document.getElementById('logitsHistogram-7').textContent; })()"
+            " const text = document.getElementById('logitsHistogram-7').textContent;"
+            " t.dispatchEvent(new MouseEvent('mouseout')); return text; })()"
         )
         assert f"|{name}|" in found.replace("\xa0", " ")
     # And once with a real mouse.
@@ -155,6 +156,11 @@ def test_the_mouse_over_every_token_shows_its_text_and_runs_nothing(tab: Tab, tm
     )
     tab.move(*where)
     tab.wait("[...document.querySelectorAll('.tooltip')].some(t => getComputedStyle(t).display == 'flex')")
+    inside = tab.ask(
+        "[...document.querySelectorAll('.tooltip')].filter(t => getComputedStyle(t).display == 'flex')"
+        ".map(t => t.getBoundingClientRect()).map(r => r.right <= innerWidth && r.bottom <= innerHeight)"
+    )
+    assert inside == [True]
     tab.wait("document.querySelector('.actsHistogram-7, #actsHistogram-7').textContent.includes('script')")
     quiet(tab, path)
 

@@ -289,46 +289,6 @@ def test_what_cant_be_shown(sae: Any, tokens: Any, latents: Any, more: dict[str,
         latent_dashboard(specimens.model(), sae(), rows, latents, **more)
 
 
-def test_a_row_is_one_row() -> None:
-    model, tokens = specimens.model(), specimens.tokens()
-    with pytest.raises(CourseError, match=r"take tokens\[0\]"):
-        token_log_probs(model, tokens)
-    assert token_log_probs(model, tokens[:1]).html == token_log_probs(model, tokens[0].numpy()).html
-    with pytest.raises(CourseError, match="there is no layer 1"):
-        attention_patterns(model, tokens[0], 1)
-    model.tokenizer = None
-    with pytest.raises(CourseError, match="no tokenizer"):
-        token_log_probs(model, "a text")
-
-
-def test_log_probs_are_the_models() -> None:
-    model, row = specimens.model(), specimens.tokens()[0]
-    page = token_log_probs(model, row, top_k=3)
-    data = json.loads(re.search(r'id="data">([^<]+)<', page.html)[1])
-    wanted = model(row[None])[0].log_softmax(-1)
-    for i, token in enumerate(row[1:].tolist()):
-        line = wanted[i].tolist()
-        assert data["correctTokenLogProb"][i] == pytest.approx(line[token], abs=1e-5)
-        assert data["correctTokenRank"][i] == sorted(line, reverse=True).index(line[token])
-        assert data["topKLogProbs"][i] == pytest.approx(sorted(line, reverse=True)[:3], abs=1e-5)
-    assert data["prompt"] == [visible(specimens.Tokenizer().names[token]) for token in row.tolist()]
-
-
-def test_latents_on_a_text_are_the_saes() -> None:
-    model, sae, row = (
-        specimens.model(attn_only=True),
-        specimens.sae("blocks.0.attn.hook_z"),
-        specimens.tokens()[0],
-    )
-    page = latent_on_text(model, sae, row, [7, 2])
-    data = json.loads(re.search(r'id="data">([^<]+)<', page.html)[1])
-    _, cache = model.run_with_cache(row[None])
-    a = sae.encode(cache["blocks.0.attn.hook_z"])[0][:, [7, 2]]
-    for found, wanted in zip(data["values"], a.tolist(), strict=True):
-        assert found == pytest.approx(wanted, abs=1e-4)
-    assert data["labels"] == ["latent 7", "latent 2"]
-
-
 def test_the_room_lists_what_it_offers() -> None:
     assert all(getattr(dashboards, name) for name in dashboards.__all__)
     with pytest.raises(AttributeError, match="nothing"):

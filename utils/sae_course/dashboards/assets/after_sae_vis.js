@@ -10,3 +10,13 @@ for (const component of ["actsHistogram", "seqMultiGroup"]) {
     place.append("p").attr("class", "never").text(never);
   };
 }
+// What the mouse shows stays inside the window.
+document.addEventListener("mousemove", (event) => {
+  for (const box of document.querySelectorAll('.tooltip[style*="display: flex"]')) {
+    const { width, height } = box.getBoundingClientRect();
+    const left = Math.min(event.clientX - width / 2, innerWidth - width - 24);
+    const below = event.clientY + 20;
+    box.style.left = `${Math.max(4, left)}px`;
+    box.style.top = `${below + height < innerHeight ? below : Math.max(4, event.clientY - height - 12)}px`;
+  }
+});
