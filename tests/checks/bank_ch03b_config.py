@@ -103,6 +103,7 @@ slip("no_aux", "the auxiliary loss is switched off", {"aux_loss_coefficient": la
 slip("clip_for_aux", r"this is hand\.clip", {"aux_loss_coefficient": lambda h: h.clip})
 slip("not_scaled", "scaled to a mean norm of √d_in", drop=["sae.normalize_activations"])
 slip("layer_norm", "layer_norm brings every", {"normalize_activations": lambda h: "layer_norm"})
+slip("whitened", "whitening mixes", {"normalize_activations": lambda h: "covariance_whitening"})
 slip("sae_elsewhere", "sae.device is 'cpu'.*\n.*a device of its own", drop=["sae.device"])
 slip("free_decoder", "rows would count at any", {"rescale_acts_by_decoder_norm": lambda h: False})
 slip("b_dec_kept_in", "b_dec would not be", {"apply_b_dec_to_input": lambda h: False})
@@ -123,6 +124,7 @@ slip(
     "batch_size, in tokens",
     training_tokens=lambda h: h.n_steps * h.rows_at_once,
 )
+slip("buffer_for_tokens", "the buffer's size", training_tokens=lambda h: h.capacity)
 slip("tokens_left_out", "training_tokens is 2000000.*n_steps × batch_size", drop=["training_tokens"])
 slip(
     "batch_in_rows",

@@ -248,6 +248,16 @@ slip(
     lambda x, a, sae, j, f: x + sae.decode(f * a) - sae.decode(a),
 )
 slip(
+    "whole_reconstruction",
+    "the whole reconstruction was multiplied",
+    lambda x, a, sae, j, f: x + (f - 1) * sae.decode(a),
+)
+slip(
+    "others_dropped",
+    "all other latents were dropped",
+    lambda x, a, sae, j, f: x - sae.decode(a) + sae.decode(change(0 * a, j, f * a[..., j])),
+)
+slip(
     "all_others",
     "every latent but this one",
     lambda x, a, sae, j, f: x + sae.decode(change(f * a, j, a[..., j])) - sae.decode(a),
@@ -310,6 +320,11 @@ def edit_error_afterwards(x, a, sae, j, f):
 @partial(slip, "nothing_returned", "these are the clean logits. Does the hook return")
 def edit_nothing_returned(x, a, sae, j, f):
     times(a, j, f)
+
+
+@scaled.wrong("this is the change of the logits")
+def difference_of_logits(model, sae, tokens, hook_point, latent, factor):
+    return with_the_error(model, sae, tokens, hook_point, latent, factor) - model(tokens)
 
 
 @scaled.wrong("whatever hook_point says")

@@ -134,6 +134,16 @@ three(
     "each of the d_in dimensions",
     mean=lambda x, x_hat: (1 - (x - x_hat).pow(2).sum(0) / (x - x.mean(0)).pow(2).sum(0)).mean(),
 )
+three(
+    "variance_of_x_hat",
+    "the error, x − x_hat, must come in",
+    mean=lambda x, x_hat: squares(x_hat - x.mean(0)).sum() / squares(x - x.mean(0)).sum(),
+)
+three(
+    "by_entry",
+    "ratios of single entries",
+    token=lambda x, x_hat: (1 - (x - x_hat) ** 2 / (x - x.mean(0)) ** 2).mean(),
+)
 three("unbiased", r"output 1 of", mean=lambda x, x_hat: 1 - squares(x - x_hat).mean() / x.var(0).sum())
 changed("unexplained", "this is what is left", lambda value: 1 - value)
 changed("percent", "these are percentages", lambda value: 100 * value)
@@ -234,6 +244,12 @@ def wins(scores, labels):
 @areas.wrong("a tie counts as a loss")
 def losses(scores, labels):
     return (scores[labels][:, None] > scores[~labels]).float().mean()
+
+
+@areas.wrong("pairs that tie are left out")
+def ties_left_out(scores, labels):
+    gap = scores[labels][:, None] - scores[~labels]
+    return (gap > 0).sum() / (gap != 0).sum().clamp(min=1)
 
 
 @areas.wrong("a tie counts as a win")
@@ -434,6 +450,13 @@ def auroc_alone(latents, label):
     return by_pairs(latents, label)[1]
 
 
-@best.wrong("output 1 of other_order gives 0")
+@best.wrong("each row's AUROC was averaged")
+def row_by_row(latents, label):
+    rows = [area(*row) for row in zip(even(latents), even(label), strict=True)]
+    index = torch.stack(rows).nanmean(0).argmax()
+    return index, area(odd(latents), odd(label))[index]
+
+
+@best.wrong("the latent's index comes first")
 def other_order(latents, label):
     return by_pairs(latents, label)[::-1]

@@ -80,6 +80,12 @@ MISTAKES: dict[str, Edit] = {
         lambda x, sae, latent, factor: _edit(x, sae, latent, 2 - factor)
     ),
     "every latent was multiplied: only one is, a[..., latent].": _as(lambda a, latent, factor: factor * a),
+    "the whole reconstruction was multiplied; only one latent is.": lambda x, sae, latent, factor: (
+        x + (factor - 1) * sae.decode(sae.encode(x))
+    ),
+    "all other latents were dropped: they keep their activations.": _as(
+        lambda a, latent, factor: _put(torch.zeros_like(a), (..., latent), factor * a[..., latent])
+    ),
     "every latent but this one was multiplied.": (
         _as(lambda a, latent, factor: _put(factor * a, (..., latent), a[..., latent]))
     ),
@@ -104,6 +110,7 @@ MISTAKES: dict[str, Edit] = {
     "these are the clean logits. Does the hook return the new activation? And a change in place "
     "(a[...] *= factor) changes every name of a: begin with a.clone().": lambda x, sae, latent, factor: x,
 }
+CHANGE = "this is the change of the logits; the logits themselves are wanted."
 FIXED = "the hook sits at blocks.0.hook_mlp_out, whatever hook_point says."
 
 
@@ -123,7 +130,7 @@ def scale_latent(t: Trial, student: Function) -> None:
             arguments,
             _logits(arguments, [_edit])[0],
             axes="rows pos d_vocab",
-            mistakes=Guesses([*MISTAKES, FIXED], partial(_guesses, arguments)),
+            mistakes=Guesses([*MISTAKES, CHANGE, FIXED], partial(_guesses, arguments)),
         )
         if number < 2:
             _leaves_no_hook(t, student, arguments)
@@ -160,8 +167,9 @@ def _logits(arguments: dict[str, Any], edits: Iterable[Edit], hook_point: str = 
 
 
 def _guesses(arguments: dict[str, Any]) -> dict[str, Tensor]:
-    found = dict(zip(MISTAKES, _logits(arguments, MISTAKES.values()), strict=True))
-    return found | {FIXED: _logits(arguments, [_edit], "blocks.0.hook_mlp_out")[0]}
+    right, clean, *wrong = _logits(arguments, [_edit, lambda x, *_: x, *MISTAKES.values()])
+    elsewhere = _logits(arguments, [_edit], "blocks.0.hook_mlp_out")[0]
+    return {**dict(zip(MISTAKES, wrong, strict=True)), CHANGE: right - clean, FIXED: elsewhere}
 
 
 def _leaves_no_hook(t: Trial, student: Function, arguments: dict[str, Any]) -> None:

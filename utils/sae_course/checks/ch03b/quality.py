@@ -115,6 +115,9 @@ MISTAKES = {
     "the error's own mean is subtracted (as .var does): then a wrong offset costs nothing.": _but(
         about_mean=_error_centred
     ),
+    "this is the variance of x_hat over that of x: the error, x − x_hat, must come in.": _but(
+        about_mean=lambda x, x_hat: float(_squares(x_hat - x.mean(0)).sum() / _squares(x - x.mean(0)).sum())
+    ),
     "about_mean doesn't subtract the mean: it is about_zero.": _but(
         about_mean=lambda x, x_hat: _right(x, x_hat)[1]
     ),
@@ -130,6 +133,9 @@ MISTAKES = {
     ),
     "per_token divides by |x|²; by the distance from the mean, |x − mean|².": _but(
         per_token=lambda x, x_hat: float((1 - _squares(x - x_hat) / _squares(x)).mean())
+    ),
+    "per_token averages the ratios of single entries: sum over d_in first, above and below.": _but(
+        per_token=lambda x, x_hat: float((1 - ((x - x_hat) / (x - x.mean(0))).double() ** 2).mean())
     ),
     "per_token is summed over the tokens; it is to be averaged.": _but(
         per_token=lambda x, x_hat: len(x) * _right(x, x_hat)[2]

@@ -45,6 +45,11 @@ def _from_zero(scores: Tensor, labels: Tensor) -> float:
     return _auroc(scores, labels) - 1 / int((~labels).sum())
 
 
+def _without_ties(scores: Tensor, labels: Tensor) -> float:
+    wins, ties, pairs = _below(scores, labels)
+    return wins / (pairs - ties) if pairs > ties else 0.0
+
+
 def _rate(of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], float]:
     """A share of tokens, with "it fires" as the guess."""
     return lambda scores, labels: float(of(scores > 0, labels).double().mean())
@@ -53,6 +58,7 @@ def _rate(of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], 
 AUROC_MISTAKES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "a tie counts as a win (>=); it counts half.": lambda scores, labels: _auroc(scores, labels, 1.0),
     "a tie counts as a loss (> alone); it counts half.": lambda scores, labels: _auroc(scores, labels, 0.0),
+    "pairs that tie are left out altogether; each counts half.": _without_ties,
     "the wrong way round: the chance that a token without the label scores higher.": lambda scores, labels: (
         1 - _auroc(scores, labels)
     ),
@@ -189,6 +195,13 @@ def _optimist(latents: Tensor, label: Tensor) -> Best:
     return _best(latents, label)[0], float(_areas_on(latents, label, "odd").max())
 
 
+def _row_by_row(latents: Tensor, label: Tensor) -> Best:
+    """Chosen by the mean of each row's AUROC."""
+    rows = [_areas(*row) for row in zip(latents[::2], label[::2], strict=True)]
+    index = int(torch.stack(rows).nanmean(0).argmax())
+    return index, float(_areas_on(latents, label, "odd")[index])
+
+
 def _transposed(latents: Tensor, label: Tensor) -> Best:
     """Labels flattened position by position, activations row by row."""
 
@@ -234,6 +247,9 @@ BEST_MISTAKES: dict[str, Callable[[Tensor, Tensor], Best]] = {
     "the latent was chosen by a difference of mean activations, not by its AUROC.": _by(
         lambda latents, label: latents[label].mean(0) - latents[~label].mean(0)
     ),
+    "each row's AUROC was averaged; one AUROC over all tokens of a half compares tokens of different "
+    "rows, too.": _row_by_row,
+    "the latent's index comes first, then its AUROC.": lambda latents, label: _best(latents, label)[::-1],
     "latents and label are flattened in different orders: row by row, both.": _transposed,
 }
 
@@ -263,6 +279,8 @@ def _tempting(case: Case, silent: bool) -> dict[str, Any]:
         if silent:
             mean[..., 5] += 2.0 - 5.0 * label
         mean[..., 6] -= 100.0
+        level = torch.randperm(rows, generator=case.generator).to(case.device)
+        mean[..., 7] += 4 * label + 5 * level[:, None]  # perfect in each row, and each row has its own level
         latents = (mean + case.normal("rows pos d_sae", scale=0.8)).relu()
         latents[..., 3] *= 30  # large where it fires
         latents[..., 4] += 90  # large everywhere

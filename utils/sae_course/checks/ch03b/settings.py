@@ -37,6 +37,9 @@ SETTINGS = (
             "layer_norm brings every activation to one length; by hand all were multiplied by one number.": (
                 lambda hand: "layer_norm"
             ),
+            "whitening mixes the dimensions; by hand all activations were multiplied by one number.": (
+                lambda hand: "covariance_whitening"
+            ),
         },
         "the activations stay as they are, and by hand they were scaled to a mean norm of √d_in",
     ),
@@ -64,6 +67,9 @@ SETTINGS = (
         {
             "training_tokens counts tokens, not steps: each step reads batch_size of them.": lambda hand: (
                 hand.n_steps
+            ),
+            "this is the buffer's size: what is trained on is n_steps × batch_size.": lambda hand: (
+                hand.capacity
             ),
             "batch_size counts tokens already: context must not be multiplied in.": lambda hand: (
                 hand.n_steps * hand.batch_size * hand.context
