@@ -2,8 +2,11 @@
 
 from .auxiliary import auxiliary_loss
 from .buffer import mixed_batches
+from .densities import log_densities
 from .model import harvest, next_token_log_probs
 from .parts import activation_scale, learning_rate_factor, topk
+from .recovered import loss_recovered
+from .splice import splice
 
 __all__ = [  # noqa: RUF022 - in the order of the exercises
     "next_token_log_probs",
@@ -13,4 +16,7 @@ __all__ = [  # noqa: RUF022 - in the order of the exercises
     "topk",
     "learning_rate_factor",
     "auxiliary_loss",
+    "splice",
+    "loss_recovered",
+    "log_densities",
 ]

@@ -121,7 +121,7 @@ def _numbers(t: Trial, source: Source, served: Served) -> list[int]:
             if number is None:
                 t.require(
                     False,
-                    f"batch {i} holds a row that is none of the activations: its values are changed or mixed.",
+                    f"batch {i} holds a row that is none of the activations: changed values, or mixed.",
                     kind="values",
                     likely="shuffle axis 0 alone: pool[torch.randperm(len(pool), generator=generator)].",
                 )

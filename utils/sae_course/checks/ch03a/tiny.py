@@ -49,6 +49,8 @@ def tiny_model(case: Case) -> "HookedTransformer":
         warnings.simplefilter("ignore", DeprecationWarning)
         model = Tiny(config)
     case.fill(model, 0.35)
+    with torch.no_grad():
+        model.unembed.W_U.mul_(6)  # it has opinions: what stands at a hook point then matters to its loss
     return model.eval()
 
 
