@@ -28,14 +28,14 @@ def by_einsum(model, sae, latents):
 
 @lens.right
 def by_decoding(model, sae, latents):
-    one_each = F.one_hot(latents, sae.cfg.d_sae).float()
+    one_each = F.one_hot(torch.tensor(latents), sae.cfg.d_sae).float()
     directions = sae.decode(one_each) - sae.decode(torch.zeros_like(one_each))
     return F.linear(directions, model.W_U.T).detach()
 
 
 @lens.right
 def whole_then_chosen(model, sae, latents):
-    return (sae.W_dec @ model.W_U).index_select(0, latents)
+    return (sae.W_dec @ model.W_U).index_select(0, torch.tensor(latents))
 
 
 @lens.right
@@ -57,7 +57,7 @@ def unit(x):
 
 direction("encoder", "W_enc, which is what a latent reads", lambda sae, i: sae.W_enc[:, i].T)
 direction("at_length_1", "brought to length 1", lambda sae, i: unit(sae.W_dec[i]))
-direction("decoded", "b_dec was added", lambda sae, i: sae.decode(F.one_hot(i, sae.cfg.d_sae).float()))
+direction("decoded", "b_dec was added", lambda sae, i: sae.decode(torch.eye(sae.cfg.d_sae)[i]))
 direction("first_rows", "the first latents", lambda sae, i: sae.W_dec[: len(i)])
 direction("all_rows", r"has shape \(13, 17\); expected \[latents, d_vocab\]", lambda sae, i: sae.W_dec)
 direction("columns", "raised (RuntimeError|IndexError)", lambda sae, i: sae.W_dec[:, i].T)

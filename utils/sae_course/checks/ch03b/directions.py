@@ -11,14 +11,14 @@ from ..core import exercise
 from ..trial import Function, Trial
 from .subject import Guesses, tiny_model, tiny_sae
 
-Lens = Callable[[Any, Any, Tensor], Tensor]
+Lens = Callable[[Any, Any, list[int]], Tensor]
 
 
-def _lens(model: Any, sae: Any, latents: Tensor) -> Tensor:
+def _lens(model: Any, sae: Any, latents: list[int]) -> Tensor:
     return (sae.W_dec[latents] @ model.W_U).detach()
 
 
-def _of(direction: Callable[[Any, Tensor], Tensor]) -> Lens:
+def _of(direction: Callable[[Any, list[int]], Tensor]) -> Lens:
     """Right but for the direction that is taken."""
     return lambda model, sae, latents: (direction(sae, latents) @ model.W_U).detach()
 
@@ -36,7 +36,7 @@ MISTAKES: dict[str, Lens] = {
     "the columns of W_enc, which is what a latent reads; what it writes is its row of W_dec.": _of(
         lambda sae, latents: sae.W_enc.T[latents]
     ),
-    "the directions were brought to length 1; W_dec is taken as it is, what an activation of 1 adds.": _of(
+    "the directions were brought to length 1; take the rows of W_dec as they are.": _of(
         lambda sae, latents: _unit(sae.W_dec[latents])
     ),
     "b_dec was added: it belongs to no latent.": _of(lambda sae, latents: sae.W_dec[latents] + sae.b_dec),
@@ -72,7 +72,7 @@ MISTAKES: dict[str, Lens] = {
 def logit_lens(t: Trial, student: Function) -> None:
     """Rows of W_dec times W_U, nothing else: biases, norms and lengths are random and none of them 0 or 1."""
     for number, case in enumerate(t.cases(3, d_sae=13, d_vocab=17)):
-        some = torch.randperm(13, generator=case.generator)[: 3 + number % 2].to(case.device)
+        some = torch.randperm(13, generator=case.generator)[: 3 + number % 2].tolist()
         kind = ("standard", "jumprelu")[number % 2]
         arguments = {"model": tiny_model(case), "sae": tiny_sae(case, kind), "latents": some}
         t.against(

@@ -136,7 +136,7 @@ def _many(case: Case) -> tuple[Tensor, Tensor]:
     return labels, (_scores(case, labels, 2.0) - 1.8).relu()
 
 
-Best = tuple[int, float]
+Best = tuple[float, float]
 
 
 def _part(x: Tensor, which: str) -> Tensor:
