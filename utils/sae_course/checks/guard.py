@@ -206,9 +206,17 @@ def _described(error: BaseException) -> str:
 
 def learners_line(error: BaseException, files: frozenset[str]) -> str:
     """The last line of the learner's own code that the traceback went through; empty if there is none."""
-    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+    frames, step = [], error.__traceback__
+    while step is not None:
+        frames.append(step)
+        step = step.tb_next
+    for step in reversed(frames):
+        frame = step.tb_frame
         file = frame.f_code.co_filename
         if file in files or _is_cell(file):
+            # Time may be up at a loop's jump back, which Python gives no line: then the last line before it.
+            before = [line for start, _, line in frame.f_code.co_lines() if line and start <= step.tb_lasti]
+            number = step.tb_lineno or (before or [frame.f_code.co_firstlineno])[-1]
             text = linecache.getline(file, number).strip()
             return (
                 f"Your line {number}, in {frame.f_code.co_name}: {text}" if text else f"Your line {number}."
