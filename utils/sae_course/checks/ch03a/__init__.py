@@ -7,6 +7,7 @@ from .model import harvest, next_token_log_probs
 from .parts import activation_scale, learning_rate_factor, topk
 from .recovered import loss_recovered
 from .splice import splice
+from .training import train
 
 __all__ = [  # noqa: RUF022 - in the order of the exercises
     "next_token_log_probs",
@@ -16,6 +17,7 @@ __all__ = [  # noqa: RUF022 - in the order of the exercises
     "topk",
     "learning_rate_factor",
     "auxiliary_loss",
+    "train",
     "splice",
     "loss_recovered",
     "log_densities",
