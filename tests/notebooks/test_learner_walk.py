@@ -34,6 +34,17 @@ SLIPS = {
     "1.12": ("masked_fill_(mask, 0)", "masked_fill_(mask, 1)", "exp_avg|moment|Adam"),
     "1.13": ("loss.pow(2).T", "loss.T", "squar"),
     "1.14": (".detach()", "", "detach|gradient"),
+    "3a.1": ("tokens[:, 1:, None]", "tokens[:, :-1, None]", "token p, which the model was given"),
+    "3a.2": (".flatten(0, 1)", "", "rows and positions are not joined"),
+    "3a.3": ("pieces = [pool[served:]]", "pieces = [pool]", "served twice"),
+    "3a.4": (" ** 0.5", "", "square root"),
+    "3a.5": ("values.relu()", "values", "negative ones"),
+    "3a.6": ("(step + 1) / warm_up", "step / warm_up", "counts from 0"),
+    "3a.7": (".detach()", "", "detach it"),
+    "3a.8": ("silent >= config", "silent > config", ">="),
+    "3a.9": ("sae.decode(sae.encode(activation))", "sae.encode(activation)", "RuntimeError"),
+    "3a.10": ("/ (ablated - clean)", "/ ablated", "divided by the ablated"),
+    "3a.11": (".log10()", ".log()", "natural"),
 }
 
 
@@ -69,7 +80,7 @@ def definitions_only(code: str) -> str:
         node
         for node in ast.parse(code).body
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
-        or (isinstance(node, ast.Assign) and "toy_config" in ast.unparse(node))
+        or (isinstance(node, ast.Assign) and re.search("toy_config|hand_config", ast.unparse(node)))
         or (isinstance(node, ast.Assign) and ast.unparse(node).startswith("device"))
     ]
     return "\n\n".join(map(ast.unparse, kept))
