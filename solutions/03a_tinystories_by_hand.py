@@ -21,7 +21,7 @@
 # |---|---|---|
 # | 1 | the model, and the activations in it | 10 |
 # | 2 | the buffer | 12 |
-# | 3 | the SAE and its training loop | 32 |
+# | 3 | the SAE and its training loop | 35 |
 # | 4 | did it work? | 14 |
 #
 # Chapter 03b trains the same SAE with SAELens, and asks what its latents mean. You can start there without this one.
@@ -668,9 +668,11 @@ for what, one in {"trained": sae, "untrained (control)": untrained, "the mean al
 print(downstream(model, sae, held_out, config.hook_point))
 
 # %% [markdown]
-# **Analysis.** The trained SAE gives back nearly all of the loss with `k` latents per token. The controls matter: zero
-# ablation is a harsh comparison, which makes even a poor stand-in look respectable. So read loss recovered with its controls,
-# or read the difference of the cross-entropies themselves: nats per token are what the model loses.
+# **Analysis.** The trained SAE gives back nearly all of the loss with `k` latents per token; the untrained one does not. And the
+# mean, often used as the milder ablation, is here *worse* than zero: its loss recovered is negative. A mean over tokens is
+# something that no token ever has, and here it steers all predictions the same wrong way. So the number depends on what one divides by:
+# say which ablation, and show a control. Or read the difference of the cross-entropies themselves: nats per token are what the
+# model loses.
 #
 # The **KL divergence** asks something else. CE is better when the *right* token gets more, even if the model's opinion is
 # changed; KL measures how far the whole distribution has moved from the model's own, right or wrong. And **MSE** asks something

@@ -8,10 +8,11 @@ import torch
 from tiny import own_model
 
 from sae_course.data import othello, stories
+from sae_course.data.labels import Labels
 from sae_course.data.stories.features import FEATURES
 from sae_course.data.stories.labels import labels as story_labels
 from sae_course.data.stories.rows import rows
-from sae_course.models import cards, truth
+from sae_course.models import cards, token_labels, truth
 from sae_course.models.truths import NOT_PUBLISHED, NOT_YOURS, RULES
 from sae_course.runtime import CourseError
 
@@ -230,3 +231,24 @@ def test_bad_input() -> None:
         truth("gemma-2-2b", np.zeros((1, 4)), "mini")
     with pytest.raises(CourseError, match=r"\[batch, pos\]"):
         truth("gemma-2-2b", np.zeros((1, 4, 2), int), "mini")
+
+
+def test_token_labels_name_the_most_frequent_tokens_and_their_places() -> None:
+    class Spelling:
+        def decode(self, ids: list[int]) -> str:
+            return f" word{ids[0]}"
+
+    tokens = np.array([[1, 5, 5, 7], [1, 5, 9, 7]])
+    found = token_labels(tokens, Spelling(), most=3)
+    assert found.names[0] == "' word5'"
+    assert set(found.names) == {"' word5'", "' word1'", "' word7'"}
+    assert (found["' word7'"] == (tokens == 7)).all()
+
+
+def test_labels_of_the_next_token_are_those_of_the_place_after() -> None:
+    values = np.random.default_rng(0).random((2, 5, 3)) < 0.5
+    labels = Labels(("a", "b", "c"), values, "why not all")
+    ahead = labels.of_next()
+    assert ahead.names == ("next: a", "next: b", "next: c")
+    assert (ahead.values == values[:, 1:]).all()
+    assert ahead.missing == "why not all"

@@ -1,8 +1,8 @@
 """Record what chapter 03 quotes: seeds, sweeps, more tokens, repeated data.
 
 ``python -m sae_course.notebooks.record_tinystories`` takes an hour or two. It goes on where it was
-stopped (every run in ``build/record_tinystories`` is resumed or read), and writes
-``utils/sae_course/training/recorded/tinystories.json`` at the end. ``… PART`` makes one part's runs only.
+stopped (every run in ``build/record_tinystories`` is resumed or read: delete that folder to begin anew), and
+writes ``utils/sae_course/training/recorded/tinystories.json`` at the end. With a part's name, only that one.
 """
 
 import ast
@@ -241,12 +241,47 @@ def by_features() -> Iterator[Row]:
                 }
 
 
+def tried() -> Iterator[Row]:
+    """Part ``tried``: other SAEs, and whether one latent of theirs tells a story's features; one seed."""
+    from ..evals import feature_scores, harvest, latent_activations, linear_probes  # noqa: PLC0415
+    from ..models import truth  # noqa: PLC0415
+
+    cfgs = {f"{name}, {TRIED_DEFAULT | more}": _preset(name, **more) for name, more in TRIED}
+    tokens = held_out()[:FEATURE_ROWS]
+    acts, features = harvest(model(), tokens, "blocks.0.hook_mlp_out"), truth(MODEL, tokens, "mini")
+    probes = linear_probes(acts, features)
+    for name, sae in _trained("tried", "all", cfgs).items():
+        scores = feature_scores({"SAE": latent_activations(sae, acts)}, features)
+        share = scores.share_of_readable(probes)["SAE"]
+        yield {"SAE": name, "AUROC ≥ .9, of the readable": round(share, 4)} | measured(sae)
+
+
+TRIED_DEFAULT: dict[str, Any] = {"d_sae": 1024}
+TRIED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("batchtopk", {"k": 8}),
+    ("batchtopk", {"k": 16}),
+    ("batchtopk", {"k": 16, "d_sae": 256}),
+    ("batchtopk", {"k": 16, "d_sae": 128}),
+    ("batchtopk", {"k": 32, "d_sae": 256}),
+    ("standard", {"l1_coefficient": 2.0}),
+    ("standard", {"l1_coefficient": 2.0, "d_sae": 256}),
+    ("gated", {"l1_coefficient": 3.0}),
+    ("gated", {"l1_coefficient": 3.0, "d_sae": 256}),
+    ("jumprelu", {"l0_coefficient": 0.4, "d_sae": 256}),
+    ("matryoshka_batchtopk", {"k": 16, "matryoshka_widths": [64, 256, 1024]}),
+    ("matryoshka_batchtopk", {"k": 16, "matryoshka_widths": [16, 32, 64, 128, 256, 512, 1024]}),
+    ("matryoshka_batchtopk", {"k": 16, "d_sae": 256, "matryoshka_widths": [32, 64, 128, 256]}),
+)
+"""Architectures, widths and sparsities beside the preset's."""
+
+
 PARTS = {
     "L1": lambda: sweep("L1"),
     "k": lambda: sweep("k"),
     "data": repeated,
     "SAELens": with_saelens,
     "features": by_features,
+    "tried": tried,
     "by hand": by_hand,
 }
 
@@ -259,10 +294,16 @@ def main(only: str = "") -> None:
     parts: dict[str, list[Row]] = {}
     for part, runs in PARTS.items():
         if only in ("", part):
+            done = folder(f"{part} rows.json")
+            if done.is_file():
+                parts[part] = read_json(done)
+                continue
             parts[part] = []
             for row in runs():
                 parts[part].append(row)
                 print(part, row, flush=True)
+            if part != "by hand":  # it looks for itself whether the chapter's code is still the same
+                write_json(done, parts[part])
     if only:
         return
     provenance = {

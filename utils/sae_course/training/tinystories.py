@@ -23,7 +23,7 @@ def recorded_tinystories(part: str) -> "pd.DataFrame":
     alike, on the same held-out rows (`notebooks.record_tinystories.measured`).
 
     Args:
-        part: ``by hand``, ``SAELens``, ``L1``, ``k``, ``data`` or ``features``.
+        part: ``by hand``, ``SAELens``, ``L1``, ``k``, ``data``, ``features`` or ``tried``.
 
     Raises:
         CourseError: for a part that there isn't, and when the file was changed after it was recorded.
