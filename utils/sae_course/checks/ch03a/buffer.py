@@ -39,6 +39,14 @@ def _go(t: Trial, student: Any, case: Case, run: Run, seed: int) -> tuple[Source
         likely="shuffle a copy: pool[order] makes one, torch.cat too.",
     )
     numbers = _numbers(t, source, served)
+    first = served.read[0] if served.batches and not served.ended[0] else run.capacity
+    t.require(
+        first >= run.capacity,
+        f"the first batch is served when the pool holds {first} activations; expected {run.capacity} or more "
+        "(capacity).",
+        kind="capacity",
+        likely="gather chunks until there are at least `capacity` activations, then shuffle and serve.",
+    )
     _require_lazy(t, source, served, run, numbers)
     return source, served, numbers
 
@@ -165,18 +173,11 @@ def _require_all(t: Trial, source: Source, served: Served, run: Run, numbers: li
 
 
 def _require_pool(t: Trial, source: Source, served: Served, run: Run) -> None:
-    """Full when serving begins, and never below half while there is more to come."""
+    """Never below half while there is more to come."""
     for i, (read, ended) in enumerate(zip(served.read, served.ended, strict=True)):
         if ended:
             return
         held = read - i * run.batch_size
-        t.require(
-            i > 0 or held >= run.capacity,
-            f"the first batch is served when the pool holds {held} activations; expected {run.capacity} or "
-            "more (capacity).",
-            kind="capacity",
-            likely="gather chunks until there are at least `capacity` activations, then shuffle and serve.",
-        )
         t.require(
             held >= run.capacity // 2,
             f"batch {i} is served from a pool of {held}: half of the pool, at least {run.capacity // 2}, "

@@ -11,9 +11,9 @@ from ..cases import Case
 from ..core import exercise
 from ..trial import Function, Trial
 from . import tiny
-from .reference import cross_entropy
+from .reference import cross_entropy, next_token_log_probs
 
-POS = 11
+ROWS, POS = 17, 9
 
 
 class Blurred(nn.Module):
@@ -40,7 +40,7 @@ class Blurred(nn.Module):
 
 
 def _row_losses(logits: Tensor, tokens: Tensor) -> Tensor:
-    return torch.stack([cross_entropy(logits[i : i + 1], tokens[i : i + 1]) for i in range(len(tokens))])
+    return -next_token_log_probs(logits, tokens).mean(-1)
 
 
 def _unshifted(logits: Tensor, tokens: Tensor) -> Tensor:
@@ -129,10 +129,10 @@ MISTAKES = {sentence: {"formula": formula} for sentence, formula in FORMULAS.ite
 
 
 def _telling(model: Any, stories: Tensor, hook_point: str) -> Tensor:
-    """The 20 rows whose loss rises most without the activation: of others, the denominator may be near 0."""
+    """The half of the rows whose loss rises most without the activation; others' may not rise at all."""
     losses = Losses(model, nn.Identity(), stories, hook_point)
     clean, ablated = (_row_losses(losses.logits(name, ""), stories) for name in ("clean", "ablated"))
-    return (ablated - clean).argsort(descending=True)[:20].cpu()
+    return stories[(ablated - clean).argsort(descending=True)[: len(stories) // 2]]
 
 
 def _made(losses: Losses, settings: dict[str, Any]) -> Callable[..., float]:
@@ -150,15 +150,13 @@ def loss_recovered(t: Trial, student: Function) -> None:
         if model is None:
             model = tiny.tiny_model(case)
             before = tiny.weights(model)
-            stories = tiny.written(model, case, 40, POS)
+            stories = tiny.written(model, case, 2 * ROWS, POS)
         watched = tiny.Watched(student)
-        chosen = _telling(model, stories, hook_point)[
-            torch.randperm(20, generator=case.generator)[: case.size("rows")]
-        ]
+        chosen = torch.randperm(ROWS, generator=case.generator)[: case.size("rows")]
         arguments = {
             "model": model,
             "sae": Blurred(case, *blur),
-            "tokens": stories[chosen],
+            "tokens": _telling(model, stories, hook_point)[chosen.to(case.device)],
             "hook_point": hook_point,
         }
         losses = Losses(*arguments.values())

@@ -55,7 +55,7 @@ def tiny_model(case: Case) -> "HookedTransformer":
 
 
 def written(model: "HookedTransformer", case: Case, rows: int, pos: int) -> Tensor:
-    """Tokens ``[rows pos]`` as the model itself would write them: what it computes then matters."""
+    """Tokens ``[rows pos]`` as the model itself would write them: what it computes then lowers its loss."""
     tokens = case.integers(f"{rows} 1", 0, D_VOCAB)
     with torch.no_grad():
         while tokens.shape[1] < pos:

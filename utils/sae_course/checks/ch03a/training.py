@@ -20,7 +20,7 @@ RULES = Rules(2e-3, 2e-3)
 D_IN, D_SAE, BATCH = 10, 24, 14
 AXES = dict.fromkeys((MSE, L0, DEAD), "step") | PARAMETERS
 SETTINGS: tuple[dict[str, Any], ...] = (
-    {"n_steps": 11, "warm_up_steps": 3, "decay_steps": 4, "dead_window": 3, "aux_coefficient": 0.6},
+    {"n_steps": 9, "warm_up_steps": 3, "decay_steps": 4, "dead_window": 3, "aux_coefficient": 0.6},
     {"n_steps": 8, "warm_up_steps": 0, "decay_steps": 5, "dead_window": 2, "aux_coefficient": 0.0},
     {"n_steps": 9, "warm_up_steps": 5, "decay_steps": 0, "dead_window": 4, "aux_coefficient": 1.7},
 )
