@@ -5,6 +5,7 @@ from pathlib import Path
 from ..models.cards import SHIPPED, Card
 from ..runtime import write_atomic
 from ..training import recorded_toy_runs
+from ..training.tinystories import recorded_tinystories
 from .source import Chapter, Problem, heading
 from .template import Address, badges
 
@@ -28,7 +29,11 @@ def write_readme(root: Path, chapters: list[Chapter], address: Address) -> None:
 
 def _made(path: Path, chapters: list[Chapter], address: Address) -> str:
     text = path.read_text(encoding="utf-8")
-    made = (("chapters", _chapters(chapters, address)), ("models", _models()), ("results", _results()))
+    made = (
+        ("chapters", _chapters(chapters, address)),
+        ("models", _models()),
+        ("results", [*_results(), "", *_tinystories()]),
+    )
     for name, lines in made:
         before, opening, rest = text.partition(f"<!-- {name} -->\n")
         _, closing, after = rest.partition(f"<!-- /{name} -->")
@@ -92,6 +97,43 @@ def _results() -> list[str]:
             columns.append(" / ".join(str(row["recovered"]) for row in rows))
             columns.append(f"{sum(fvu) / len(fvu):.3f} ({min(fvu):.3f} to {max(fvu):.3f})")
         lines.append("| " + " | ".join(columns) + " |")
+    return lines
+
+
+def _tinystories() -> list[str]:
+    """Chapter 03's record: an SAE trained in two ways, and what its latents tell beside the baselines."""
+    runs = {
+        "by hand (03a)": recorded_tinystories("by hand").query("variant == 'by hand'"),
+        "by hand, no auxiliary loss": recorded_tinystories("by hand").query("variant == 'no auxiliary loss'"),
+        "SAELens (03b)": recorded_tinystories("SAELens"),
+    }
+    columns = {"loss recovered": ".3f", "L0": ".1f", "explained variance": ".3f", "dead": ".3f"}
+    lines = [
+        "Chapter 03, a TopK SAE on TinyStories-1L's MLP output at mini scale, mean ± standard deviation over "
+        "three seeds, on held-out stories. Recorded by `python -m sae_course.notebooks.record_tinystories`.",
+        "",
+        f"| trained | {' | '.join(columns)} |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for name, rows in runs.items():
+        cells = [
+            f"{rows[column].mean():{form}} ± {rows[column].std():{form}}" for column, form in columns.items()
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    features = recorded_tinystories("features")
+    share = "AUROC ≥ .9, of the readable"
+    means = features.groupby(["labels", "source"], sort=False)[share].mean().unstack("source", sort=False)
+    lines += [
+        "",
+        "Share of the labels that a linear probe can read for which one unit has an AUROC of .9 (the "
+        "course's target for the stories' features, one half, is **missed**; chapter 03b says what that "
+        "teaches):",
+        "",
+        f"| labels | {' | '.join(means.columns)} |",
+        "|---|" + "---|" * len(means.columns),
+    ]
+    for kind, row in means.iterrows():
+        lines.append(f"| {kind} | {' | '.join(f'{value:.0%}' for value in row)} |")
     return lines
 
 

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from .devices import choose_device
 from .errors import CourseError
+from .memory import keep_freed_memory
 from .paths import home
 
 Scale = Literal["mini", "full"]
@@ -78,6 +79,7 @@ def setup(
     chosen_device = choose_device(device)
     chosen_scale, why = _choose_scale(scale, gpu)
 
+    keep_freed_memory()  # measured on a CPU: a third less for the model's forward pass, a sixth for a step
     random.seed(seed)
     np.random.seed(seed % 2**32)  # for libraries that use NumPy's global state
     torch.manual_seed(seed)

@@ -16,8 +16,8 @@ from .shipped import RUNS, WEIGHTS, place
 if TYPE_CHECKING:
     from ..runs import Run
 
-ROWS = 64
-"""Held-out rows that each is measured on."""
+TOKENS, LOSS_ROWS = 50_000, 64
+"""Held-out tokens that latents are counted on, and rows of these that the model's loss is measured on."""
 
 
 def config(name: str) -> Any:
@@ -39,14 +39,16 @@ def measured(sae: Any, cfg: Any) -> dict[str, float]:
 
     model = load_model(cfg.model_name, "mini", device="cpu", quiet=True)
     stream = token_stream(cfg.model_name, "mini", split="test", n_ctx=cfg.context_size)
-    tokens = torch.tensor([row["tokens"] for row in stream.take(ROWS)])
     seen = slice(*cfg.seqpos_slice)
+    n_rows = -(-TOKENS // len(range(cfg.context_size)[seen]))
+    tokens = torch.tensor([row["tokens"] for row in stream.take(n_rows)])
     acts = harvest(model, tokens, cfg.hook_name)[:, seen].flatten(0, 1)
     quality = reconstruction(sae, acts)
+    loss = downstream(model, sae, tokens[:LOSS_ROWS], cfg.hook_name)
     return {
         "L0": round(quality.l0, 3),
         "explained variance": round(quality.explained_variance, 4),
-        "loss recovered": round(downstream(model, sae, tokens, cfg.hook_name).loss_recovered, 4),
+        "loss recovered": round(loss.loss_recovered, 4),
         "dead": round(densities(sae, acts).dead_fraction, 4),
         "tokens": len(acts),
     }
