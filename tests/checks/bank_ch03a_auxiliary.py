@@ -114,6 +114,17 @@ for name, message, slip in [
     bank.wrong(message)(variant)
 
 
+@bank.wrong("has its own places")
+def misplaced(residual, pre_activations, decoder, dead):
+    n, K = dead.sum().item(), residual.shape[1] // 2
+    if n == 0:
+        return 0
+    values, places = pre_activations[:, dead].topk(min(n, K))
+    rows = torch.stack([decoder[p] for p in places])
+    output = (values[..., None] * rows).sum(1)
+    return (output - residual.detach()).pow(2).sum(-1).mean() * min(1, n / K)
+
+
 @bank.wrong("NaN|raised|no dead latent")
 def none_dead_nan(residual, pre_activations, decoder, dead):
     if not dead.any():

@@ -33,6 +33,8 @@ for name, message, wrong in [
     ("wrong_axis", "wrong axis", lambda x: x.shape[1] ** 0.5 / x.norm(dim=0).mean()),
     ("one_norm", "all activations together", lambda x: x.shape[1] ** 0.5 / x.norm()),
     ("centred", "taken off first", lambda x: x.shape[1] ** 0.5 / (x - x.mean(0)).norm(dim=1).mean()),
+    ("mean_of_ratios", "below the line", lambda x: (x.shape[1] ** 0.5 / x.norm(dim=1)).mean()),
+    ("median", "the median norm", lambda x: x.shape[1] ** 0.5 / x.norm(dim=1).median()),
     ("one_each", "expected a single number", lambda x: x.shape[1] ** 0.5 / x.norm(dim=1)),
     ("scaled", "expected a single number", lambda x: x * over_mean_norm(x)),
 ]:
@@ -173,6 +175,13 @@ def starts_at_nothing(step, n_steps, warm_up, decay):
 def ends_at_nothing(step, n_steps, warm_up, decay):
     left = n_steps - 1 - step
     return min(up(step, warm_up), left / decay if left < decay else 1)
+
+
+@factors.wrong("brackets are missing")
+def without_brackets(step, n_steps, warm_up, decay):
+    if step < warm_up:
+        return step + 1 / warm_up
+    return down(step, n_steps, decay)
 
 
 @factors.wrong("no decay")

@@ -59,6 +59,8 @@ def loop(slip=""):
             for group in optimiser.param_groups:
                 if slip == "compounded":
                     group["lr"] *= factor
+                elif slip == "factor alone":
+                    group["lr"] = factor
                 elif slip != "constant":
                     group["lr"] = config.lr * factor
 
@@ -77,6 +79,8 @@ def loop(slip=""):
             fires = (pre if slip == "candidates" else latents).detach() > 0
             fired = {"all": fires.all(0), "first token": fires[0]}.get(slip, fires.any(0))
             after = torch.where(fired, silent if slip == "never reset" else 0, silent + 1)
+            if slip == "tokens":
+                after = torch.where(fired, 0, silent + len(x))
             dead = silent >= config.dead_window
             if slip == "later":
                 dead = silent > config.dead_window
@@ -199,6 +203,7 @@ for name, message, slip in [
     ("rate_ahead", "a step ahead", "ahead"),
     ("rate_behind", "a step behind", "behind"),
     ("rate_compounded", "again and again", "compounded"),
+    ("factor_for_rate", "the factor alone", "factor alone"),
     ("no_zero_grad", "gradients add up", "no zero_grad"),
     ("no_clip", "not clipped", "no clip"),
     ("clips_too_early", "not clipped", "clip first"),
@@ -210,6 +215,7 @@ for name, message, slip in [
     ("one_scale", "multiplied by scale; ", "one scale"),
     ("dead_later", "silent > dead_window", "later"),
     ("dead_sooner", "after `silent` was updated; it says", "after"),
+    ("counts_tokens", "counts tokens", "tokens"),
     ("never_reset", "not set back", "never reset"),
     ("every_token", "on every token", "all"),
     ("first_token", "only the first token", "first token"),

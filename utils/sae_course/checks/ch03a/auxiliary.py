@@ -44,6 +44,13 @@ def _upside_down(residual: Tensor, pre: Tensor, decoder: Tensor, dead: Tensor) -
     return reference.auxiliary_loss(residual, pre, decoder, dead) / min(share, 1.0) * min(1 / share, 1.0)
 
 
+def _misplaced(residual: Tensor, pre: Tensor, decoder: Tensor, dead: Tensor) -> Tensor:
+    """The strongest of pre[:, dead], whose places among the dead are taken for places among all."""
+    values, places = pre[:, dead].topk(min(residual.shape[1] // 2, int(dead.sum())), dim=-1)
+    output = torch.einsum("bk,bkd->bd", values, decoder[places])
+    return (output - residual.detach()).pow(2).sum(-1).mean() * min(_share(residual, dead), 1.0)
+
+
 MISTAKES = {
     "the residual is a target: detach it, or the SAE is trained to leave easy residuals over.": auxk,
     "negative pre-activations are lost (a ReLU, or the living masked with 0): the dead latents' take part as "
@@ -59,6 +66,9 @@ MISTAKES = {
         lambda residual, pre, decoder, dead: auxk(residual.detach(), pre, decoder, dead, residual.shape[1])
     ),
     "with fewer than K dead, the topk takes living ones (-inf) too: take the min(K, n) largest.": _too_many,
+    "pre_activations[:, dead] has its own places, among the dead: their rows are decoder[dead][places].": (
+        _misplaced
+    ),
     "the factor min(n / K, 1) is missing: few dead latents count for less.": _unweighted,
     "the factor n / K grows above 1: min(n / K, 1).": _with_bad_weight,
     "the factor is upside down, K / n: it is min(n / K, 1).": _upside_down,

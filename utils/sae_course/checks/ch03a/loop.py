@@ -23,6 +23,7 @@ SLIPS = {
     "ahead": "the learning rate is a step ahead: the factor of `step` belongs to the update of `step`.",
     "behind": "the learning rate is a step behind: set it before optimiser.step().",
     "compounded": "the factor is multiplied into the rate again and again; it is config.lr times the factor.",
+    "factor alone": "the learning rate is the factor alone: config.lr * learning_rate_factor(...).",
     "no zero_grad": "gradients add up over the steps: optimiser.zero_grad() before backward().",
     "no clip": "gradients are not clipped: clip_grad_norm_(...) between backward() and step().",
     "clip 1": "gradients are clipped to a norm of 1; to config.clip.",
@@ -33,6 +34,7 @@ SLIPS = {
     "one scale": "mse is multiplied by scale; by scale ** 2, as the error is squared.",
     "later": "`silent > dead_window`: a latent is dead from dead_window silent steps on, so >=.",
     "after": "`dead` is computed after `silent` was updated; it says who was dead before this step.",
+    "tokens": "`silent` counts tokens; it counts steps: silent + 1.",
     "never reset": "`silent` is not set back to 0 when a latent fires.",
     "all": "a latent counts as silent unless it fires on every token; any one is enough, .any(dim=0).",
     "first token": "only the first token of the batch is looked at: a latent fired if it did on any.",
@@ -107,7 +109,9 @@ def _silent(silent: Tensor, pre: Tensor, latents: Tensor, slip: str) -> Tensor:
     """Steps since each latent last fired, this step included."""
     fires = (pre if slip == "candidates" else latents).detach() > 0
     fired = fires[0] if slip == "first token" else fires.all(0) if slip == "all" else fires.any(0)
-    return torch.where(fired, silent if slip == "never reset" else 0, silent + 1)
+    return torch.where(
+        fired, silent if slip == "never reset" else 0, silent + (len(pre) if slip == "tokens" else 1)
+    )
 
 
 def _dead(before: Tensor, after: Tensor, window: int, slip: str) -> Tensor:
@@ -147,7 +151,7 @@ def _update(sae: SAE, optimiser: Any, step: int, config: HandConfig, slip: str) 
     at = {"ahead": min(step + 1, config.n_steps - 1), "behind": max(step - 1, 0)}.get(slip, step)
     factor = reference.learning_rate_factor(at, config.n_steps, config.warm_up_steps, config.decay_steps)
     for group in optimiser.param_groups:
-        base = group["lr"] if slip == "compounded" else config.lr
+        base = {"compounded": group["lr"], "factor alone": 1.0}.get(slip, config.lr)
         group["lr"] = config.lr if slip == "constant" else base * factor
     if slip != "still":
         optimiser.step()

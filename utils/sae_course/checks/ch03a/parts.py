@@ -40,6 +40,12 @@ SCALE_MISTAKES = {
     "the norm of all activations together; one for each activation, dim=1.": (
         lambda x: math.sqrt(x.shape[1]) / float(x.norm())
     ),
+    "the mean of sqrt(d_in) / norm; the mean norm goes below the line.": (
+        lambda x: math.sqrt(x.shape[1]) * float((1 / x.norm(dim=1)).mean())
+    ),
+    "the median norm; the mean norm is wanted.": (
+        lambda x: math.sqrt(x.shape[1]) / float(x.norm(dim=1).median())
+    ),
     "the mean was taken off first: the activations are scaled as they are.": lambda x: _scale(x - x.mean(0)),
 }
 
@@ -144,6 +150,9 @@ FACTOR_MISTAKES = {
     "it falls to 0 one step early: the last step is n_steps - 1, and (n_steps - step) / decay there is "
     "1 / decay.": lambda step, n, up, down: min(
         _up(step, up), max(n - 1 - step, 0) / down if down and step >= n - down else 1.0
+    ),
+    "brackets are missing: step + 1 / warm_up is step + (1 / warm_up).": (
+        lambda step, n, up, down: step + 1 / up if step < up else _down(step, n, down)
     ),
     "there is no decay: it falls over the last `decay` steps.": lambda step, n, up, down: _up(step, up),
     "there is no warm-up: it rises over the first `warm_up` steps.": (

@@ -111,6 +111,12 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "the sign is the wrong way round: above and below stands ablated minus something.": (
         lambda clean, spliced, ablated: (spliced - ablated) / (ablated - clean)
     ),
+    "the loss that comes on top, over the ablated cross-entropy; over ablated minus clean.": (
+        lambda clean, spliced, ablated: 1 - (spliced - clean) / ablated
+    ),
+    "cut off at 0: an SAE may do more harm than an ablation, and is told so.": (
+        lambda *three: _share(*three).clamp(min=0)
+    ),
     "in percent; a share, 1 for everything, is wanted.": lambda *three: 100 * _share(*three),
 }
 OTHERS: dict[str, dict[str, Any]] = {
@@ -128,11 +134,25 @@ OTHERS: dict[str, dict[str, Any]] = {
 MISTAKES = {sentence: {"formula": formula} for sentence, formula in FORMULAS.items()} | OTHERS
 
 
-def _telling(model: Any, stories: Tensor, hook_point: str) -> Tensor:
-    """The half of the rows whose loss rises most without the activation; others' may not rise at all."""
-    losses = Losses(model, nn.Identity(), stories, hook_point)
-    clean, ablated = (_row_losses(losses.logits(name, ""), stories) for name in ("clean", "ablated"))
-    return stories[(ablated - clean).argsort(descending=True)[: len(stories) // 2]]
+def _world(case: Case, places: list[str]) -> tuple[Any, dict[str, Tensor]]:
+    """A model, and for each hook point rows of tokens on each of which ablation costs at least 0.05 nats.
+
+    The share's denominator is then no rounding error. Half of what the model writes is taken, the half on
+    which it costs most; models for which that is not enough are not used.
+    """
+    while True:
+        model = tiny.tiny_model(case)
+        stories = tiny.written(model, case, 2 * ROWS, POS)
+        found = {}
+        for place in places:
+            losses = Losses(model, nn.Identity(), stories, place)
+            clean, ablated = (_row_losses(losses.logits(name, ""), stories) for name in ("clean", "ablated"))
+            cost, rows = (ablated - clean).sort(descending=True)
+            if float(cost[ROWS - 1]) < 0.05:
+                break
+            found[place] = stories[rows[:ROWS]]
+        else:
+            return model, found
 
 
 def _made(losses: Losses, settings: dict[str, Any]) -> Callable[..., float]:
@@ -148,15 +168,14 @@ def loss_recovered(t: Trial, student: Function) -> None:
     places = [tiny.HOOK_POINTS[i] for i in (1, 2, 3, 0)]
     for case, blur, hook_point in zip(t.cases(len(kinds)), kinds, places, strict=True):
         if model is None:
-            model = tiny.tiny_model(case)
+            model, stories = _world(case, places)
             before = tiny.weights(model)
-            stories = tiny.written(model, case, 2 * ROWS, POS)
         watched = tiny.Watched(student)
         chosen = torch.randperm(ROWS, generator=case.generator)[: case.size("rows")]
         arguments = {
             "model": model,
             "sae": Blurred(case, *blur),
-            "tokens": _telling(model, stories, hook_point)[chosen.to(case.device)],
+            "tokens": stories[hook_point][chosen.to(case.device)],
             "hook_point": hook_point,
         }
         losses = Losses(*arguments.values())
