@@ -240,7 +240,7 @@ def mixed_batches(
         served = len(pool) // 2 // batch_size * batch_size
         yield from pool[:served].split(batch_size)
         pieces = [pool[served:]]
-    if pieces:
+    if sum(map(len, pieces)) >= batch_size:
         pool = shuffled(pieces)
         yield from pool[: len(pool) // batch_size * batch_size].split(batch_size)
     ### END SOLUTION

@@ -543,7 +543,7 @@ for what, one in {"its own direction": sae, "a random direction (control)": Rand
 #
 # ### L0 against loss recovered
 #
-# One SAE is a point; an architecture is a curve. Live: Standard SAEs (ReLU with an L1 penalty) at five coefficients, trained side by
+# One SAE is a point; an architecture is a curve. Live: Standard SAEs (ReLU with an L1 penalty) at four coefficients, trained side by
 # side on one stream of activations, with a quarter of the tokens. Predict: what does doubling the coefficient do to L0, and to
 # the loss?
 
@@ -551,7 +551,7 @@ for what, one in {"its own direction": sae, "a random direction (control)": Rand
 quarter = hand.tokens // 4
 sweep = {
     f"L1 {value:g}": change(preset("tinystories", architecture="standard"), l1_coefficient=value, training_tokens=quarter)
-    for value in (0.5, 1.0, 2.0, 4.0, 8.0)
+    for value in (1.0, 2.0, 4.0, 8.0)
 }
 runs = train_many(sweep, name="chapter-03b-sweep", show=False)
 LOSS, L0 = "model_performance_preservation.ce_loss_score", "sparsity.l0"

@@ -45,6 +45,16 @@ SLIPS = {
     "3a.9": ("sae.decode(sae.encode(activation))", "sae.encode(activation)", "RuntimeError"),
     "3a.10": ("/ (ablated - clean)", "/ ablated", "divided by the ablated"),
     "3a.11": (".log10()", ".log()", "natural"),
+    "3b.1": ("hand.n_steps * hand.batch_size", "hand.n_steps", "training_tokens"),
+    "3b.2": ("error.sum() / from_zero.sum()", "error.sum() / from_mean.sum()", "about_zero|zero"),
+    "3b.3": ("(below + not_above).double() / 2", "not_above.double()", "[Tt]ie"),
+    "3b.4": (
+        "latents[::2].flatten(0, 1), label[::2].reshape",
+        "latents.flatten(0, 1), label.reshape",
+        "all rows|chosen on",
+    ),
+    "3b.5": ("sae.W_dec[latents]", "sae.W_enc.T[latents]", "W_enc|encoder"),
+    "3b.6": ("activation + sae.decode(changed) - sae.decode(latents)", "sae.decode(changed)", "error"),
 }
 
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 SEEDS = (0, 1, 2)
 SOURCE = "solutions/03a_tinystories_by_hand.py"
 MODEL = "tiny-stories-1L-21M"
-L1 = (0.5, 1.0, 2.0, 4.0, 8.0)
+L1 = (1.0, 2.0, 4.0, 8.0)
 K = (4, 8, 16, 32, 64)
-TOKENS = {"L1": (2**18, 2**20, 2**22), "k": (2**20,)}
+TOKENS = {"L1": (2**18, 2**20), "k": (2**20,)}
 PASSES = (1, 4, 16, 64)
 """How often training sees each row, with the same number of tokens in all."""
 ROWS, FEATURE_ROWS, LOSS_ROWS = 200, 160, 64
