@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from sae_course.notebooks import bench_training
+from sae_course.notebooks import bench_evals, bench_training
 from sae_course.notebooks.bench import data_rows, model_rows, seconds_of, toy_steps_per_second
 
 
@@ -48,3 +49,14 @@ def test_the_training_rows_compare_runs_of_one_seed(monkeypatch: pytest.MonkeyPa
     assert "0.5 × one run" in found["train_many, 8 L1 coefficients"]
     assert [one[0] for one in asked[:4]] == ["stock", "ours"] * 2, "in turn"
     assert "25,000 tokens/s" in found["train, 250,000 tokens"]
+
+
+def test_measuring_is_priced_in_forward_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_evals, "ROWS", 8)
+    monkeypatch.setattr(bench_evals, "_REPEATS", 1)
+    threads = torch.get_num_threads()
+    found = dict(bench_evals.rows())
+    torch.set_num_threads(threads)
+    assert found["a forward pass over 2,048 tokens"].endswith(" s")
+    assert found["a dashboard of 8 latents"].endswith("forward passes")
+    assert float(found["the dashboard, in the notebook"].split()[0]) < 60

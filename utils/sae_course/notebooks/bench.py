@@ -64,7 +64,8 @@ def rows() -> list[tuple[str, str]]:
         ("toy SAE, 1 instance", f"{statistics.median(one):.0f} steps/s"),
         ("gain of n_inst = 16 over one at a time", f"{gain:.1f} ×"),
     ]
-    return found + data_rows() + model_rows() + training_rows() + _chapters(project_root())
+    found += data_rows() + model_rows() + training_rows() + eval_rows()
+    return found + _chapters(project_root())
 
 
 def data_rows(n_rows: int = 2000, n_games: int = 50_000) -> list[tuple[str, str]]:
@@ -87,6 +88,13 @@ def data_rows(n_rows: int = 2000, n_games: int = 50_000) -> list[tuple[str, str]
 def training_rows() -> list[tuple[str, str]]:
     """Training an SAE, here and by SAELens' own runner: about 8 minutes."""
     from .bench_training import rows  # noqa: PLC0415 - `--help` stays instant
+
+    return rows()
+
+
+def eval_rows() -> list[tuple[str, str]]:
+    """Measuring an SAE and looking at it, in units of the model's forward pass."""
+    from .bench_evals import rows  # noqa: PLC0415 - `--help` stays instant
 
     return rows()
 

@@ -250,10 +250,11 @@ def tried() -> Iterator[Row]:
     tokens = held_out()[:FEATURE_ROWS]
     acts, features = harvest(model(), tokens, "blocks.0.hook_mlp_out"), truth(MODEL, tokens, "mini")
     probes = linear_probes(acts, features)
-    for name, sae in _trained("tried", "all", cfgs).items():
+    for (name, more), sae in zip(TRIED, _trained("tried", "all", cfgs).values(), strict=True):
         scores = feature_scores({"SAE": latent_activations(sae, acts)}, features)
         share = scores.share_of_readable(probes)["SAE"]
-        yield {"SAE": name, "AUROC ≥ .9, of the readable": round(share, 4)} | measured(sae)
+        settings = ", ".join(f"{key} {value}" for key, value in (TRIED_DEFAULT | more).items())
+        yield {"SAE": f"{name}, {settings}", "AUROC ≥ .9, of the readable": round(share, 4)} | measured(sae)
 
 
 TRIED_DEFAULT: dict[str, Any] = {"d_sae": 1024}
