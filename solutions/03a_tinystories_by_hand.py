@@ -131,7 +131,7 @@ print(f"share of tokens given less than 1 %: {(log_probs < -4.605).float().mean(
 token_log_probs(model, held_out[:1, :60])
 
 # %% [markdown]
-# **Analysis.** Where the light places are, the model was surprised. Most of the loss is in a few tokens: those where the story
+# **Analysis.** Where it is orange, the model was surprised. Most of the loss is in a few tokens: those where the story
 # chooses (a name, an animal, a colour), which nobody could know. Grammar costs it almost nothing. An SAE that damages the
 # grammar will be seen in the loss at once; one that damages what is rarely needed, hardly. Keep that in mind for part 4.
 
@@ -191,9 +191,9 @@ chance = 1 / held_out.shape[1] ** 0.5
 print(f"the same if the tokens of a row had nothing to do with each other: about {chance:.3f}")
 
 # %% [markdown]
-# **Analysis.** Neighbours are not simply alike. But the tokens of one row share something that strangers don't: its mean stands
-# further from the general mean than it would by chance. Rows have their own words, people and mood. A training batch taken
-# from a few rows is a biased sample of what the model does.
+# **Analysis.** Neighbours are somewhat alike, strangers not at all, and all the tokens of a row share something: its mean stands
+# much further from the general mean than it would by chance. Rows have their own words, people and mood. A training batch
+# taken from a few rows is a biased sample of what the model does.
 #
 # ## Part 2: the buffer
 #
@@ -532,13 +532,17 @@ draw_panels(
         "squared error (scaled)": [Curve("by hand", steps, columns["mse"])],
         "dead latents": [Curve("by hand", steps, columns["dead"])],
     },
-    f"The error falls at once, the last bit while the learning rate falls: {columns['mse'][-20:].mean():.1f} at the end",
+    f"Error {columns['mse'][:10].mean():.0f} at first, {columns['mse'][-10:].mean():.1f} at the end; up to {columns['dead'].max():.0f} latents were dead",
 )
 
+# %%
+for what, at in {"as warm-up ends": config.warm_up_steps, "as decay begins": config.n_steps - config.decay_steps, "at the end": config.n_steps}.items():
+    print(f"{what:16} step {at:4}: error {columns['mse'][at - 10 : at].mean():6.2f} (mean of ten steps)")
+
 # %% [markdown]
-# **Analysis.** Most of the error is gone in the first tenth of the run. No latent *can* be counted as dead before `dead_window`
-# steps have passed; those that are found then get the auxiliary loss, and most of them come back. In the last fifth the
-# learning rate falls, and the error takes one more step down: the trembling stops.
+# **Analysis.** Most of the error is gone soon after the warm-up. No latent *can* be counted as dead before `dead_window`
+# steps have passed; then over a tenth are. The auxiliary loss brings nearly all of them back within a hundred steps. While
+# the learning rate falls, the error still does: part of what looked like the end of learning was trembling.
 #
 # ### What mixing and the auxiliary loss are worth
 #
@@ -559,7 +563,7 @@ for what, setting in {"mixed": short, "not mixed": replace(short, buffer_rows=0)
 # deviation).
 
 # %% tags=["expected"]
-FORMS = {"loss recovered": ".3f", "explained variance": ".3f", "L0": ".1f", "dead": ".3f"}
+FORMS = {"loss recovered": ".4f", "explained variance": ".4f", "L0": ".1f", "dead": ".3f"}
 over_seeds(recorded_tinystories("by hand"), "variant", FORMS)
 
 # %% [markdown] question="3a.B" difficulty=2 importance=3 minutes=3
@@ -713,11 +717,11 @@ print(f"fires on more than a tenth of all tokens: {(mine > -1).sum()} latents; r
 fired.figure(controls={"untrained": densities(untrained, more)})
 
 # %% [markdown]
-# **Analysis.** A healthy histogram has one broad hump: many latents with a density of 1 in 1,000 to 1 in 30, a few that fire on
-# a tenth of all tokens, few dead. The untrained SAE's is narrow: its latents are random directions, and each of them fires
-# about as often as any other. What to look for in worse runs: a heap on the left (latents that hardly ever fire), a heap on the
-# right (latents that fire nearly always and mean nothing in particular), and a missing part (dead). Chapter 04 is all about
-# that.
+# **Analysis.** One hump, with a thin tail of rare latents on the left, and few dead: a healthy histogram. But look at the
+# control. The untrained SAE has nearly the same hump! With TopK, $k$ latents fire on each token, so the mean density is
+# $k / d_{sae}$, trained or not. What training adds is the tail: latents for rare things, and some that fire on a tenth of all tokens. So a
+# histogram shows what is *wrong* with a run (a heap on the left that hardly ever fires, a heap on the right that fires nearly
+# always, a missing part that is dead), and never that it is right. Chapter 04 is all about that.
 #
 # "Dead" always needs a number of tokens: over few tokens, rare latents look dead. That is why the count is printed with it.
 

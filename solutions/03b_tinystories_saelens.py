@@ -148,6 +148,10 @@ describe(cfg)
 # %%
 preflight(cfg)
 
+# %% [markdown]
+# Now train. (In a hurry? `from sae_course.training.shipped import shipped_run`, and `run = shipped_run("tinystories")` is such a
+# run, finished, with its SAE.)
+
 # %%
 run = train(cfg, name="chapter-03b", show=False)
 run
@@ -180,8 +184,8 @@ print(quality)
 print(effect)
 
 # %% [markdown]
-# **Analysis.** The two agree to about the spread of the seeds in reconstruction and loss: a few thousandths. The number of dead latents
-# differs a little more; it depends on details (other random starts, and SAELens computes in bfloat16). That two programs written apart from each other meet is the best evidence that both are right.
+# **Analysis.** The two agree within about the spread of their seeds, in every column. That two programs written apart from each
+# other meet, to a few parts in ten thousand, is the best evidence there is that both are right.
 
 # %% [markdown] exercise="3b.2" difficulty=2 importance=3 minutes=4
 # ### Exercise 3b.2: three numbers called "explained variance"
@@ -571,18 +575,19 @@ draw_frontier(
 )
 
 # %% tags=["expected"]
-over_seeds(l1, ["L1", "tokens"], {"L0": ".1f", "loss recovered": ".3f", "explained variance": ".3f", "shrinkage": ".3f"})
+over_seeds(l1, ["coefficient", "tokens"], {"L0": ".1f", "loss recovered": ".3f", "explained variance": ".3f", "shrinkage": ".3f"})
 
 # %% tags=["expected"]
-eligible = l1.groupby(["tokens", "L1"])[["L0", "loss recovered"]].mean().query("L0 <= 40").reset_index()
+eligible = l1.groupby(["tokens", "coefficient"])[["L0", "loss recovered"]].mean().query("L0 <= 40").reset_index()
 for tokens, rows in eligible.groupby("tokens"):
     row = rows.loc[rows["loss recovered"].idxmax()]
-    print(f"{tokens:>9,} tokens: with L0 of at most 40, the best coefficient is {row['L1']:g} (recovers {row['loss recovered']:.3f} at L0 {row['L0']:.1f})")
+    print(f"{tokens:>9,} tokens: with L0 of at most 40, the best coefficient is {row['coefficient']:g} (recovers {row['loss recovered']:.3f} at L0 {row['L0']:.1f})")
 
 # %% [markdown]
-# **Analysis.** The same coefficient means another SAE when the training is longer: L0 keeps falling for as long as one trains, because
-# driving the last weak activations to zero takes time. So the coefficient that was best in a short trial is too strong
-# for the long run, or the other way round; find it at the length you will train, or use TopK, where L0 is what you said. Sweep over **L0**, not over coefficients.
+# **Analysis.** The same coefficient means another SAE when the training is longer: L0 keeps falling, because
+# driving the last weak activations to zero takes time. So the coefficient that was best in the short trial is too strong
+# for the long run: the best one has shifted down. Find it at the length you will train, or use TopK, where L0 is what you said.
+# And compare SAEs at equal **L0**, not at equal coefficients.
 #
 # ### Where L0 and L1 come apart, and MSE and KL
 #
@@ -599,10 +604,10 @@ against = [(i, j) for i, j in pairs if (mse[i] - mse[j]) * (kl[i] - kl[j]) < 0]
 print(f"of {len(pairs)} pairs of runs, {len(against)} are ordered one way by explained variance and the other way by KL")
 
 # %% [markdown]
-# **Analysis.** From the smallest to the largest `k`, L0 grows many times, L1 far less: each further latent fires more weakly. An L1
-# penalty punishes the strong latents for being strong (shrinkage, in the table before) and hardly minds many weak ones. MSE and KL agree on the
-# large differences, and disagree on a share of the close calls: error in directions that nothing reads is free in KL. When two SAEs are
-# close in one metric, the metric doesn't decide.
+# **Analysis.** From the smallest to the largest `k`, L0 grows sixteen-fold and L1 only about three-fold: each further latent
+# fires more weakly. An L1 penalty punishes the strong latents for being strong (see the shrinkage, in the table before) and hardly
+# minds many weak ones. MSE and KL agree on the large differences and disagree on a share of the others: error in directions
+# that nothing reads is free in KL. When two SAEs are close in one metric, another metric may well order them the other way.
 #
 # ### Fresh data or the same again?
 #
@@ -612,10 +617,12 @@ print(f"of {len(pairs)} pairs of runs, {len(against)} are ordered one way by exp
 over_seeds(recorded_tinystories("data"), ["passes", "rows"], {"loss recovered": ".4f", "explained variance": ".4f", "dead": ".3f"})
 
 # %% [markdown]
-# **Analysis.** A few passes over the same rows cost nothing that shows; dozens do. What an SAE needs is *many different activations*, and
-# rows repeated a few times among many others are nearly as good as fresh. When activations are expensive and disk is cheap,
-# repeating a little is reasonable. How long to train? Until what you care about stops improving: here loss recovered is nearly
-# there after the first million tokens, while L0 (with L1) and rare latents still move.
+# **Analysis.** Four passes over a quarter of the rows cost nothing beyond the spread of the seeds; sixteen a little; sixty-four
+# clearly something. What an SAE needs is *many different activations*, and rows repeated a few times among many others are as
+# good as fresh. When activations are expensive and disk is cheap, repeating a little is reasonable.
+#
+# How long to train? Until what you care about stops improving, and that differs: in the sweep above, a coefficient of 1 had nearly all of
+# its loss recovered after a quarter of the tokens, and more than twice its later L0.
 #
 # ### Why the defaults changed
 #
@@ -628,8 +635,8 @@ differences(preset("tinystories", recipe="seed"), preset("tinystories", recipe="
 # %% [markdown]
 # - **Ghost gradients and resampling** cured dead latents from outside. The auxiliary loss does it from inside, in every step; current
 #   trainers have no resampling in the language-model trainer at all, so an explanation that appeals to it explains nothing.
-# - **Gated** came first as a cure for shrinkage. TopK and BatchTopK have no penalty, hence no shrinkage to cure, and one setting, `k`,
-#   that says what it does.
+# - **Gated** came first as a cure for shrinkage. TopK and BatchTopK have no penalty, hence nothing that pulls activations down,
+#   and one setting, `k`, that says what it does.
 # - **adam_beta1** is 0.9 again: with 0, which was recommended for early ReLU SAEs, the end of a short run is noisier.
 #
 # ### Save, load, publish

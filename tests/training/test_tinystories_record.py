@@ -32,7 +32,7 @@ def test_every_part_has_every_setting_and_seed() -> None:
     seeds = set(script.SEEDS)
     for part, keys in {
         "by hand": ["variant"],
-        "L1": ["L1", "tokens"],
+        "L1": ["coefficient", "tokens"],
         "k": ["k"],
         "data": ["passes"],
     }.items():

@@ -112,6 +112,7 @@ def sweep(part: str) -> Iterator[Row]:
     """Part ``L1`` (Standard SAEs) or ``k`` (TopK): coefficient, tokens and seed."""
     setting = "l1_coefficient" if part == "L1" else "k"
     architecture = "standard" if part == "L1" else "topk"
+    named = "coefficient" if part == "L1" else "k"  # "L1" is what the latents' sum is called
     for tokens in TOKENS[part]:
         cfgs, settings = {}, {}
         for value in L1 if part == "L1" else K:
@@ -119,7 +120,7 @@ def sweep(part: str) -> Iterator[Row]:
                 name = f"{value}-{seed}"
                 changes = {setting: value, "seed": seed, "training_tokens": tokens}
                 cfgs[name] = _preset(architecture, **changes)
-                settings[name] = {part: value, "tokens": tokens, "seed": seed}
+                settings[name] = {named: value, "tokens": tokens, "seed": seed}
         for name, sae in _trained(part, str(tokens), cfgs).items():
             yield settings[name] | measured(sae)
 
