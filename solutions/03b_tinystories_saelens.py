@@ -238,9 +238,9 @@ flat = activations.flatten(0, 1)
 with torch.no_grad():
     x_hat = sae.decode(sae.encode(flat))
 offset = 3 * flat.norm(dim=1).mean() * torch.nn.functional.normalize(torch.ones(hand.d_in, device=device), dim=0)
-print("as they are        ", *(f"{name} {value:.3f}  " for name, value in explained_variances(flat, x_hat)._asdict().items()))
-shifted = explained_variances(flat + offset, x_hat + offset)
-print("constant added     ", *(f"{name} {value:.3f}  " for name, value in shifted._asdict().items()))
+for what, added in {"as they are": 0, "constant added": offset}.items():
+    three = explained_variances(flat + added, x_hat + added)
+    print(f"{what:15}", *(f"{name} {value:.3f}  " for name, value in three._asdict().items()))
 
 # %% [markdown]
 # **Analysis.** Only "about zero" changes: it credits the SAE with explaining a constant. In models whose activations have a large mean (most
@@ -507,13 +507,15 @@ with torch.no_grad():
 
 
 class RandomDirection:
-    """An SAE that encodes like another, and writes each latent along a random direction of the same length."""
+    """Encodes like an SAE, and writes each of `several` along a random direction of its own length."""
 
     def __init__(self, sae: SAE) -> None:
-        one_each = torch.eye(hand.d_sae, device=device)
-        lengths = (sae.decode(one_each) - sae.decode(0 * one_each)).norm(dim=1, keepdim=True)
-        random = torch.randn(hand.d_sae, hand.d_in, generator=torch.Generator().manual_seed(0)).to(device)
-        self.encode, self.directions = sae.encode, lengths * torch.nn.functional.normalize(random, dim=1)
+        one_each = torch.nn.functional.one_hot(torch.tensor(several), hand.d_sae).float().to(device)
+        with torch.no_grad():
+            lengths = (sae.decode(one_each) - sae.decode(0 * one_each)).norm(dim=1, keepdim=True)
+        random = torch.randn(len(several), hand.d_in, generator=torch.Generator().manual_seed(0)).to(device)
+        self.encode, self.directions = sae.encode, torch.zeros(hand.d_sae, hand.d_in, device=device)
+        self.directions[several] = lengths * torch.nn.functional.normalize(random, dim=1)
 
     def decode(self, latents: Tensor) -> Tensor:
         return latents @ self.directions
