@@ -212,6 +212,14 @@ def test_the_alarm_found_before_is_put_back():
         signal.setitimer(signal.ITIMER_REAL, *old)
 
 
+def test_no_alarm_outlives_the_answer():
+    """Alarms come thick and fast when this answer is stopped; none may hit what puts the timer back."""
+    for _ in range(5):
+        before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0] > 0
+        fails(energy, endless_restarting)
+        assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0] > 0) == before
+
+
 def test_off_the_main_thread_it_says_so(capsys):
     thread = threading.Thread(target=energy, args=(right,))
     thread.start()

@@ -6,6 +6,7 @@ import io
 import linecache
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,22 +40,29 @@ def can_limit_time() -> bool:
     return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeUp in the body after ``seconds``, and again until it ends; nothing where that is impossible.
+def limited(function: Callable[..., Any], values: list[Any], keywords: dict[str, Any], seconds: float) -> Any:
+    """``function(*values, **keywords)``, with TimeUp raised in it after ``seconds``, and again until it ends.
 
     A bare ``except:`` inside an endless loop catches the alarm. So it repeats, and after a while so fast
-    that one lands outside the ``try``. The handler and the timer found here are put back.
+    that one lands outside the ``try``. An alarm raises only while the function runs: one that raised in what
+    follows would leave the timer going, and end the process later ("Alarm clock"). The handler and the timer
+    found here are put back. Where no time can be limited, this is a plain call.
     """
     if not can_limit_time():
-        yield
-        return
-    armed = True
+        return function(*values, **keywords)
+    running: FrameType | None = None
     fired = 0
 
-    def on_alarm(_signal: int, _frame: FrameType | None) -> None:
+    def body() -> Any:
+        nonlocal running
+        running = sys._getframe()
+        return function(*values, **keywords)
+
+    def on_alarm(_signal: int, frame: FrameType | None) -> None:
         nonlocal fired
-        if not armed:
+        while frame is not None and frame is not running:
+            frame = frame.f_back
+        if frame is None:
             return
         fired += 1
         if fired == STUBBORN:
@@ -65,17 +73,12 @@ def time_limit(seconds: float) -> Iterator[None]:
     previous_handler = signal.signal(signal.SIGALRM, on_alarm)
     previous_delay, previous_interval = signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3), REPEAT)
     try:
-        yield
+        return body()
     finally:
-        while True:  # an alarm may still arrive in the instruction before `armed` is cleared
-            try:
-                armed = False
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                break
-            except TimeUp:
-                continue
+        running = None
+        signal.setitimer(signal.ITIMER_REAL, 0)
         # An alarm on its way to another thread would meet the handler found before, and the default one ends
-        # the process ("Alarm clock"). Ignoring the signal for a moment discards what is pending.
+        # the process. Ignoring the signal for a moment discards what is pending.
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, previous_handler)
         if previous_delay:
@@ -129,8 +132,8 @@ def call(
     problem: CheckFailed | None = None
     value = None
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), time_limit(limit):
-            value = function(*values, **keywords)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            value = limited(function, values, keywords, limit)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a learner's code raises becomes a message
