@@ -22,6 +22,8 @@ class Position:
 
     def __init__(self, store: "ActivationsStore") -> None:
         self.store, self.count = store, 0
+        self._unread: dict[str, Any] | None = None
+        """The data set's state that was gone on from, as long as nothing was read since."""
 
     def rows(self, n: int) -> "Int[Tensor, 'n context']":
         """The next ``n`` rows, on the model's device."""
@@ -33,6 +35,7 @@ class Position:
                 "other data."
             ) from error
         self.count += n
+        self._unread = None
         return tokens
 
     def state(self) -> dict[str, Any]:
@@ -44,6 +47,9 @@ class Position:
         self.count = state["rows"]
         if self.count and state["dataset"] is not None:
             dataset: Any = self.store.dataset
+            # To be put in place, the state takes a row that nobody has asked for: the data set is then one
+            # row ahead, and a run stopped again before its buffer is filled would lose that row.
+            self._unread = state["dataset"]
             dataset.load_state_dict(state["dataset"])
             first = next(self.store.iterable_sequences)
             # Otherwise the data set would begin every later epoch, too, at the state it was given.
@@ -54,6 +60,8 @@ class Position:
             self.store.get_batch_tokens(1, move_to_model_device=False)
 
     def _dataset_state(self) -> dict[str, Any] | None:
+        if self._unread is not None:
+            return self._unread
         dataset = self.store.dataset
         if not self.store.is_dataset_tokenized or not hasattr(dataset, "state_dict"):
             return None
