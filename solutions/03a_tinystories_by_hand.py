@@ -9,7 +9,7 @@
 # In chapter 01 an SAE read the activations of a toy whose features you had made yourself. Now a transformer makes them: one
 # layer that was trained to tell children's stories. You write everything that stands between its text and a trained SAE: the
 # activations, the buffer that mixes them, the training loop, and the two measurements that say whether it worked. Nothing is
-# downloaded ready-made: the SAE at the end is one that you trained, in about half a minute.
+# downloaded ready-made: the SAE at the end is one that you trained, in about a minute.
 #
 # By the end you can
 # - read what a model expects, token by token, and take activations out of it;
@@ -294,8 +294,8 @@ for what, setting in {"mixed": one_row, "not mixed": replace(one_row, buffer_row
 # ### Exercise 3a.4: one scale for all activations
 #
 # Activations have whatever size their layer gives them, and a learning rate or coefficient that suits one size doesn't suit
-# another. So the SAE works on activations times a constant, chosen once so that their mean norm becomes $\sqrt{d_{in}}$ (Templeton
-# et al., *Scaling Monosemanticity*, 2024; SAELens calls it `expected_average_only_in`).
+# another. So the SAE works on activations times a constant, chosen once so that their mean norm becomes $\sqrt{d_{in}}$. SAELens
+# calls it `expected_average_only_in`; Templeton et al. (*Scaling Monosemanticity*, 2024) do nearly the same, with squared norms.
 
 
 # %%
@@ -560,7 +560,7 @@ for what, setting in {"mixed": short, "not mixed": replace(short, buffer_rows=0)
 
 # %% [markdown]
 # And recorded, at mini scale, with this chapter's functions and the whole number of steps, over three seeds (mean ± standard
-# deviation).
+# deviation). The last two have batches of 256, and so see an eighth of the tokens: compare them with each other.
 
 # %% tags=["expected"]
 FORMS = {"loss recovered": ".4f", "explained variance": ".4f", "L0": ".1f", "dead": ".3f"}

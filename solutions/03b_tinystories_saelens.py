@@ -149,7 +149,7 @@ describe(cfg)
 preflight(cfg)
 
 # %% [markdown]
-# Now train. (In a hurry? `from sae_course.training.shipped import shipped_run`, and `run = shipped_run("tinystories")` is such a
+# Now train. (In a hurry? `from sae_course.training import shipped_run`, and `run = shipped_run("tinystories")` is such a
 # run, finished, with its SAE.)
 
 # %%

@@ -8,8 +8,7 @@ import pytest
 
 from sae_course import CourseError
 from sae_course.notebooks.record_toy import METHODS, load_chapter, run
-from sae_course.training import recorded_toy_runs, toy_config
-from sae_course.training import toy as toy_module
+from sae_course.training import recorded_file, recorded_toy_runs, toy_config
 
 
 @pytest.mark.parametrize("method", ["directions by squared loss", "control: random dictionary"])
@@ -40,12 +39,12 @@ def test_the_best_cure_recovers_at_least_14_of_16_on_every_seed() -> None:
 
 
 def test_a_record_changed_by_hand_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    folder = Path(toy_module.__file__).parent / "recorded"
+    folder = Path(recorded_file.__file__).parent / "recorded"
     record = json.loads((folder / "toy.json").read_text(encoding="utf-8"))
     record["runs"]["mini"]["methods"]["no cure"][0]["recovered"] = 16
     (tmp_path / "recorded").mkdir()
     (tmp_path / "recorded" / "toy.json").write_text(json.dumps(record))
-    monkeypatch.setattr(toy_module.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(recorded_file.resources, "files", lambda _: tmp_path)
     with pytest.raises(CourseError, match="changed by hand"):
         recorded_toy_runs("mini")
 

@@ -10,7 +10,7 @@ import pytest
 
 from sae_course import CourseError
 from sae_course.runs import Run
-from sae_course.training import loop, record_presets, train
+from sae_course.training import loop, recorded_file, train
 from sae_course.training.architectures import CONFIGS
 from sae_course.training.preset_values import PRESETS
 from sae_course.training.record_presets import PIECE, SEEDS, checksum, config, read, recorded, settings, table
@@ -62,6 +62,6 @@ def test_a_record_changed_by_hand_is_refused(monkeypatch: pytest.MonkeyPatch, tm
     changed["results"]["tinystories"]["batchtopk"][0]["L0"] = 1.0
     (tmp_path / "recorded").mkdir()
     (tmp_path / "recorded" / "presets.json").write_text(json.dumps(changed))
-    monkeypatch.setattr(record_presets.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(recorded_file.resources, "files", lambda _: tmp_path)
     with pytest.raises(CourseError, match="changed by hand"):
         recorded()

@@ -10,8 +10,9 @@ SAE they are of (``subject``); tokens as strings (``tokens``). The pages' script
 (``document``). The notebook's view needs no script (``thin``).
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from .latents import latent_dashboard
@@ -38,8 +39,4 @@ __all__ = [
     "token_log_probs",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PLACES[name]}", __name__), name)
+__getattr__ = lazily(__name__, _PLACES)

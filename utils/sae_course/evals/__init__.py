@@ -8,8 +8,9 @@ linear probe can read (``probing``), by AUROC (``ranking``) and as classifiers (
 measured on other rows than were picked on (``halves``). What a latent writes towards (``lens``).
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from .activations import harvest
@@ -70,8 +71,4 @@ __all__ = [
     "top_tokens",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PLACES[name]}", __name__), name)
+__getattr__ = lazily(__name__, _PLACES)

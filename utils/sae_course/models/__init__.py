@@ -7,8 +7,9 @@ model is like is on its card (``cards``). How one comes about (``produce``): its
 (``figures``, ``measures``) and its files (``ship``).
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from .cards import Card
@@ -43,8 +44,4 @@ __all__ = [
     "truth",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PLACES[name]}", __name__), name)
+__getattr__ = lazily(__name__, _PLACES)

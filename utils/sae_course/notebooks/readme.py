@@ -107,7 +107,7 @@ def _tinystories() -> list[str]:
         "by hand, no auxiliary loss": recorded_tinystories("by hand").query("variant == 'no auxiliary loss'"),
         "SAELens (03b)": recorded_tinystories("SAELens"),
     }
-    columns = {"loss recovered": ".3f", "L0": ".1f", "explained variance": ".3f", "dead": ".3f"}
+    columns = {"loss recovered": ".4f", "L0": ".1f", "explained variance": ".4f", "dead": ".3f"}
     lines = [
         "Chapter 03, a TopK SAE on TinyStories-1L's MLP output at mini scale, mean ± standard deviation over "
         "three seeds, on held-out stories. Recorded by `python -m sae_course.notebooks.record_tinystories`.",

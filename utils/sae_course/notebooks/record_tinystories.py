@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import project_root, read_json, write_json
-from ..training.tinystories import FILE, Row, checksum
+from ..training.recorded_file import checksum
+from ..training.tinystories import FILE, Row
 from .definitions import definitions
 
 if TYPE_CHECKING:
@@ -188,11 +189,13 @@ PIECE = 20
 
 
 def with_saelens() -> Iterator[Row]:
-    """Part ``SAELens``: the preset's own run, TopK, over the seeds (they are among part ``k``'s)."""
-    cfgs = {f"{seed}": _preset("topk", seed=seed) for seed in SEEDS}
+    """Part ``SAELens``: the preset's own run, TopK; each seed on its own data (part ``k``'s share theirs)."""
     for seed in SEEDS:
-        sae = _trained("SAELens", str(seed), {str(seed): cfgs[str(seed)]})[str(seed)]
-        yield {"seed": seed} | measured(sae)
+        yield {"seed": seed} | measured(_with_saelens(seed))
+
+
+def _with_saelens(seed: int) -> Any:
+    return _trained("SAELens", str(seed), {str(seed): _preset("topk", seed=seed)})[str(seed)]
 
 
 def by_features() -> Iterator[Row]:
@@ -218,7 +221,7 @@ def by_features() -> Iterator[Row]:
         twin = random_twin(MODEL, "mini", seed, device="cpu")
         twins_sae = _trained("twin", str(seed), {str(seed): cfg}, model=twin)[str(seed)]
         sources = {
-            "SAE": latent_activations(_trained("SAELens", str(seed), {str(seed): cfg})[str(seed)], acts),
+            "SAE": latent_activations(_with_saelens(seed), acts),
             "neurons": acts,
             "PCA": pca_directions(acts, acts.shape[-1]),
             "untrained SAE": latent_activations(new_sae(cfg), acts),

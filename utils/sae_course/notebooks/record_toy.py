@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..runtime import project_root, read_json, write_json
-from ..training.toy import ToyConfig, checksum, toy_config
+from ..training.recorded_file import checksum
+from ..training.toy import ToyConfig, toy_config
 from .definitions import definitions
 
 SEEDS = (0, 1, 2)

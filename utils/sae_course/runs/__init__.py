@@ -5,8 +5,9 @@ loaded and asked (``run``, ``listing``), shown (``view``, ``metrics``), compared
 ``configs``); taken over from W&B (``wandb_export``). A run that lives in a notebook only is a ``history``.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from .comparison import Comparison, compare
@@ -46,8 +47,4 @@ __all__ = [
     "list_runs",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PLACES[name]}", __name__), name)
+__getattr__ = lazily(__name__, _PLACES)

@@ -4,12 +4,14 @@
 it. ``preflight`` says before an hour is lost what could never work. ``train`` and ``train_many`` do the work:
 which model and data are meant (``source``), the activations (``buffer``, ``dataset_position``), SAELens'
 trainer (``one``) or several at once (``batched``), the loop around them (``loop``, ``session``), what is left
-for a next sitting (``checkpoint``, ``folders``).
+for a next sitting (``checkpoint``, ``folders``). ``shipped_run`` is a training that was done already
+(``shipped``); what chapters quote from others was recorded (``recorded_file``, ``toy``, ``tinystories``).
+Chapter 03's own loop has its settings in ``by_hand``.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..runtime.lazy import lazily
 from .describe import describe, differences
 from .preflight import preflight
 from .toy import ToyConfig, recorded_toy_runs, toy_config
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .presets import preset
     from .runner import train, train_many
     from .settings import as_dict, change, from_dict
+    from .shipped import shipped_run
 
 # Where each name is: a file is imported when it is asked for, since SAELens takes seconds. Not `describe` and
 # `preflight`: with a module of the same name, the second look would find the module.
@@ -26,6 +29,7 @@ _PLACES = {
     "change": "settings",
     "as_dict": "settings",
     "from_dict": "settings",
+    "shipped_run": "shipped",
     "train": "runner",
     "train_many": "runner",
 }
@@ -40,13 +44,10 @@ __all__ = [
     "preflight",
     "preset",
     "recorded_toy_runs",
+    "shipped_run",
     "toy_config",
     "train",
     "train_many",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PLACES[name]}", __name__), name)
+__getattr__ = lazily(__name__, _PLACES)

@@ -2,10 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-
-from ..models.names import Entry, entry
-from ..runtime import current
-from .preset_values import PRESETS
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -54,37 +51,35 @@ class HandConfig:
         return "\n".join(f"{name:16} {value}" for name, value in dataclasses.asdict(self).items())
 
 
-def hand_config(scale: str | None = None, **changes: object) -> HandConfig:
+def hand_config(scale: str | None = None, **changes: Any) -> HandConfig:
     """The settings of ``preset("tinystories", architecture="topk")`` as chapter 03a's loop takes them.
 
     Args:
         scale: the session's own when not given.
         changes: other values for any field.
     """
-    wanted = PRESETS["tinystories"]
-    mini = (scale or current().scale) == "mini"
-    at = wanted.mini if mini else wanted.full
-    known: Entry = entry(wanted.model)
-    assert known.dataset is not None
+    from .presets import preset  # noqa: PLC0415 - SAELens, seconds
+
+    cfg: Any = preset("tinystories", scale, "today", architecture="topk")
     config = HandConfig(
-        model=wanted.model,
-        hook_point=wanted.hook.format(layer=at.layer),
-        dataset=f"sae-course:{wanted.model}" if mini else known.dataset.repository,
-        context=at.context,
-        d_in=at.d_in,
-        d_sae=at.d_sae,
-        k=int(at.sparsity["topk"]),
-        n_steps=at.steps,
-        batch_size=at.batch,
-        lr=at.lr["today"],
-        warm_up_steps=round(at.warm_up * at.steps),
-        decay_steps=round(0.2 * at.steps),
+        model=cfg.model_name,
+        hook_point=cfg.hook_name,
+        dataset=cfg.dataset_path,
+        context=cfg.context_size,
+        d_in=cfg.sae.d_in,
+        d_sae=cfg.sae.d_sae,
+        k=cfg.sae.k,
+        n_steps=cfg.training_tokens // cfg.train_batch_size_tokens,
+        batch_size=cfg.train_batch_size_tokens,
+        lr=cfg.lr,
+        warm_up_steps=cfg.lr_warm_up_steps,
+        decay_steps=cfg.lr_decay_steps,
         clip=1.0,
-        dead_window=round(0.2 * at.steps) if mini else 1000,
-        aux_coefficient=1.0,
-        rows_at_once=at.prompts,
-        buffer_rows=at.buffer,
-        seed=0,
-        device=current().device,
+        dead_window=cfg.dead_feature_window,
+        aux_coefficient=cfg.sae.aux_loss_coefficient,
+        rows_at_once=cfg.store_batch_size_prompts,
+        buffer_rows=cfg.n_batches_in_buffer,
+        seed=cfg.seed,
+        device=cfg.device,
     )
-    return dataclasses.replace(config, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(config, **changes)

@@ -4,20 +4,19 @@
 stopped, and writes ``recorded/presets.json`` at the end; docs/presets.md shows it.
 """
 
-import hashlib
-import json
 import os
 import platform
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from ..runs import Run
-from ..runtime import CourseError, home, project_root, write_json
+from ..runtime import home, project_root, write_json
+from . import recorded_file
 from .architectures import CONFIGS
 from .preset_values import PRESETS
+from .recorded_file import checksum
 
 SEEDS = (0, 1, 2)
 FILE = "presets.json"
@@ -103,24 +102,13 @@ def recorded() -> dict[str, dict[str, list[dict[str, float]]]]:
     Raises:
         CourseError: when the file was changed after it was recorded.
     """
-    found = read()
-    if checksum(found["results"]) != found["provenance"]["sha256"]:
-        raise CourseError(
-            "recorded/presets.json was changed by hand (its checksum doesn't fit): restore it with git, or "
-            f"record it again with {found['provenance']['command']}."
-        )
-    return found["results"]
+    results: dict[str, dict[str, list[dict[str, float]]]] = recorded_file.untouched(FILE, read(), "results")
+    return results
 
 
 def read() -> dict[str, Any]:
     """The whole file."""
-    text = (resources.files(__package__) / "recorded" / FILE).read_text(encoding="utf-8")
-    return json.loads(text)
-
-
-def checksum(value: Any) -> str:
-    """SHA-256 of a value, whatever the file's layout."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return recorded_file.read(FILE)
 
 
 def table(name: str) -> str:

@@ -1,13 +1,11 @@
 """What chapter 03 quotes from runs that were made once: sweeps, seeds, repeated data. Read here."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import CourseError
+from . import recorded_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,25 +28,15 @@ def recorded_tinystories(part: str) -> "pd.DataFrame":
     """
     import pandas as pd  # noqa: PLC0415 - half a second
 
-    found = read()
-    if checksum(found["parts"]) != found["provenance"]["sha256"]:
-        raise CourseError(
-            f"recorded/{FILE} was changed by hand (its checksum doesn't fit): restore it with git, or record "
-            f"it again with {found['provenance']['command']}."
-        )
-    if part not in found["parts"]:
-        raise CourseError(f'Chapter 03\'s record has no part "{part}": it has {", ".join(found["parts"])}.')
-    return pd.DataFrame(found["parts"][part])
+    parts = recorded_file.untouched(FILE, read(), "parts")
+    if part not in parts:
+        raise CourseError(f'Chapter 03\'s record has no part "{part}": it has {", ".join(parts)}.')
+    return pd.DataFrame(parts[part])
 
 
 def read() -> dict[str, Any]:
     """The whole file."""
-    return json.loads((resources.files(__package__) / "recorded" / FILE).read_text(encoding="utf-8"))
-
-
-def checksum(value: Any) -> str:
-    """SHA-256 of a value, whatever the file's layout."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return recorded_file.read(FILE)
 
 
 def over_seeds(rows: "pd.DataFrame", by: str | Sequence[str], forms: Mapping[str, str]) -> "pd.DataFrame":
@@ -59,6 +47,8 @@ def over_seeds(rows: "pd.DataFrame", by: str | Sequence[str], forms: Mapping[str
         by: the settings that tell groups apart, in the order of the table.
         forms: column -> how its numbers are written, such as ``{"L0": ".1f"}``.
     """
+    import pandas as pd  # noqa: PLC0415 - half a second
+
     keys = [by] if isinstance(by, str) else list(by)
 
     def shown(column: str, form: str) -> Any:
@@ -67,7 +57,5 @@ def over_seeds(rows: "pd.DataFrame", by: str | Sequence[str], forms: Mapping[str
             return f"{mean(values):{form}}{spread}"
 
         return rows.groupby(keys, sort=False)[column].agg(cell)
-
-    import pandas as pd  # noqa: PLC0415
 
     return pd.DataFrame({column: shown(column, form) for column, form in forms.items()})

@@ -1,13 +1,11 @@
 """Chapter 01's settings at both scales, and the runs recorded with them."""
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
-from ..runtime import CourseError, current
+from ..runtime import current
+from . import recorded_file
 
 
 @dataclass(frozen=True)
@@ -89,16 +87,7 @@ def recorded_toy_runs(scale: str) -> dict[str, Any]:
     Raises:
         CourseError: when the file was changed after it was recorded.
     """
-    text = (resources.files(__package__) / "recorded" / "toy.json").read_text(encoding="utf-8")
-    record = json.loads(text)
-    if checksum(record["runs"]) != record["provenance"]["runs_sha256"]:
-        raise CourseError(
-            "recorded/toy.json was changed by hand (its checksum doesn't fit): restore it with git, or "
-            "record it again with python -m sae_course.notebooks.record_toy."
-        )
-    return record["runs"][scale]
-
-
-def checksum(runs: dict[str, Any]) -> str:
-    """SHA-256 of the runs, whatever the file's layout."""
-    return hashlib.sha256(json.dumps(runs, sort_keys=True).encode()).hexdigest()
+    runs: dict[str, Any] = recorded_file.untouched(
+        "toy.json", recorded_file.read("toy.json"), "runs", "runs_sha256"
+    )
+    return runs[scale]

@@ -1,0 +1,38 @@
+"""The files in ``recorded/``: what a script measured once, with a checksum and where it came from."""
+
+import hashlib
+import json
+from importlib import resources
+from typing import Any
+
+from ..runtime import CourseError
+
+
+def read(file: str) -> dict[str, Any]:
+    """A whole file of ``recorded/``."""
+    return json.loads((resources.files(__package__) / "recorded" / file).read_text(encoding="utf-8"))
+
+
+def checksum(value: Any) -> str:
+    """SHA-256 of a value, whatever the file's layout."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def untouched(file: str, found: dict[str, Any], part: str, sha256: str = "sha256") -> Any:
+    """One part of a file that was read, which must be as it was recorded.
+
+    Args:
+        part: the key of what was measured.
+        sha256: the key of its checksum, in the file's ``provenance``.
+
+    Raises:
+        CourseError: when it was changed.
+    """
+    provenance = found["provenance"]
+    if checksum(found[part]) != provenance[sha256]:
+        command = provenance.get("command") or provenance["script"]
+        raise CourseError(
+            f"recorded/{file} was changed by hand (its checksum doesn't fit): restore it with git, or record "
+            f"it again with {command}."
+        )
+    return found[part]
