@@ -103,7 +103,7 @@ class Run:
         import pandas as pd  # noqa: PLC0415 - half a second
 
         rows: dict[int, Line] = {}
-        for line in self._read(METRICS):
+        for line in self.lines_of(METRICS):
             rows.setdefault(line["step"], {}).update(line)
         table = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="step", dtype="int64"))
         return table.drop(columns="step", errors="ignore").astype("float64").sort_index()
@@ -117,7 +117,7 @@ class Run:
         """
         last: Line = dict(self.end.get("final", {}))
         if not last:
-            for line in self._read(METRICS):
+            for line in self.lines_of(METRICS):
                 last.update(line)
             last.pop("step", None)
         return {name: float("nan") if value is None else value for name, value in last.items()}
@@ -127,12 +127,12 @@ class Run:
         """The last step with a metric, from 0; None when there is none yet."""
         if "step" in self.end:
             return cast("int | None", self.end["step"])
-        return max((line["step"] for line in self._read(METRICS)), default=None)
+        return max((line["step"] for line in self.lines_of(METRICS)), default=None)
 
     @cached_property
     def histogram_names(self) -> list[str]:
         """The histograms that `histogram` knows."""
-        return list(dict.fromkeys(line["name"] for line in self._read(HISTOGRAMS)))
+        return list(dict.fromkeys(line["name"] for line in self.lines_of(HISTOGRAMS)))
 
     def histogram(self, name: str = "plots/feature_density_line_chart") -> Histograms:
         """A histogram over training: by default that of log10 of the latents' firing frequencies.
@@ -146,7 +146,7 @@ class Run:
         import numpy as np  # noqa: PLC0415
 
         name = find(name, self.histogram_names, "histogram")
-        at = {line["step"]: line for line in self._read(HISTOGRAMS) if line["name"] == name}
+        at = {line["step"]: line for line in self.lines_of(HISTOGRAMS) if line["name"] == name}
         steps = sorted(at)
         return Histograms(
             steps,
@@ -208,7 +208,7 @@ class Run:
 
         folder = Path(folder)
         make_room(folder)
-        data = {file: to_bytes(list(self._read(file))) for file in (METRICS, HISTOGRAMS)}
+        data = {file: to_bytes(list(self.lines_of(file))) for file in (METRICS, HISTOGRAMS)}
         for file, content in data.items():
             write_atomic(folder / file, content)
         if self.folder is not None and (self.folder / SAE).is_dir():
@@ -241,7 +241,12 @@ class Run:
     def _cache(self) -> dict[str, Sequence[Line]]:
         return {}
 
-    def _read(self, file: str) -> Sequence[Line]:
+    def lines_of(self, file: str) -> Sequence[Line]:
+        """What stands in metrics.jsonl or histograms.jsonl (docs/runs.md), a dictionary for each line.
+
+        Raises:
+            CourseError: when the file was changed, or one of its lines is unreadable.
+        """
         if self.lines is not None:
             return self.lines.get(file, [])
         if file not in self._cache:

@@ -1,0 +1,44 @@
+"""What a learner says about a run."""
+
+import difflib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..runtime import CourseError
+from .causes import CAUSES
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A symptom, its evidence, and a cause.
+
+    Raises:
+        CourseError: for a direction or a cause that there isn't, and evidence that is no number.
+    """
+
+    symptom: str
+    """The metric that is off, by SAELens' name, in full or its last part: ``l0``."""
+    direction: str
+    """``high`` or ``low``, beside the healthy run."""
+    cause: str
+    """Of `causes.CAUSES`."""
+    evidence: float
+    """The symptom's value at the run's end, as you read it off."""
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("high", "low"):
+            raise CourseError(f'direction is "high" or "low", not {self.direction!r}.')
+        if self.cause not in CAUSES:
+            raise CourseError(f'There is no cause "{self.cause}": {_near(self.cause, list(CAUSES))}')
+        number = isinstance(self.evidence, int | float) and not isinstance(self.evidence, bool)
+        if not number or not math.isfinite(self.evidence):
+            raise CourseError(
+                f"evidence is the symptom's value at the end of the run, a number, not {self.evidence!r}."
+            )
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(name).lower(), known, 2, 0.5)
+    near += [one for one in known if name and str(name).lower() in one and one not in near]
+    return f'did you mean "{near[0]}"?' if near else f"there are {', '.join(known)}."

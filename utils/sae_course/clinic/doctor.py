@@ -1,0 +1,202 @@
+"""The reference doctor: a run's cause from its metrics alone, with the evidence, and "not sure" where it isn't."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from math import inf
+
+from ..runs import Run
+from .causes import CAUSES, HEALTHY
+from .measured import Readings, readings
+
+NOT_SURE = "not sure"
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One thing that a cause shows in a run's readings."""
+
+    reading: str
+    """Of `measured.NAMES`."""
+    least: float = -inf
+    most: float = inf
+    of_reference: bool = False
+    """Whether the bounds are multiples of the healthy run's reading; such a sign needs one."""
+    words: str = ""
+    """What one sees, as a clause."""
+
+    def bounds(self, healthy: Readings | None) -> tuple[float, float] | None:
+        """Between what the reading has to lie; None when that can't be said without a healthy run."""
+        if not self.of_reference:
+            return self.least, self.most
+        own = None if healthy is None else getattr(healthy, self.reading)
+        return None if own is None else (self.least * own, self.most * own)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sign that was looked for in a run."""
+
+    sign: Sign
+    seen: float | None
+    """None where the run didn't record it."""
+    bounds: tuple[float, float] | None
+    """None where it needs a healthy run to compare with, and there was none."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether it could be looked for."""
+        return self.seen is not None and self.bounds is not None
+
+    @property
+    def present(self) -> bool:
+        """Whether it is there."""
+        return self.judged and self.bounds[0] <= self.seen <= self.bounds[1]  # type: ignore[index, operator]
+
+    def __str__(self) -> str:
+        if self.seen is None:
+            return f"{self.sign.reading} was not recorded"
+        if self.bounds is None:
+            return f"{self.sign.reading} {self.seen:.3g}: no healthy run to compare with"
+        least, most = self.bounds
+        parts = [f"at least {least:.3g}"] * (least > -inf) + [f"at most {most:.3g}"] * (most < inf)
+        mark = "✔" if self.present else "✘"
+        return f"{mark} {self.sign.words}: {self.sign.reading} {self.seen:.3g} ({' and '.join(parts)})"
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a doctor thinks of a run. Shows itself with its evidence."""
+
+    cause: str
+    """Of `causes.CAUSES`, or ``not sure``."""
+    evidence: tuple[Finding, ...]
+    """The signs of this cause; of the nearest one where the doctor is not sure."""
+    nearest: str = ""
+    """Where the doctor is not sure: the cause most of whose signs are there."""
+    also: tuple[str, ...] = ()
+    """Other causes all of whose signs are there too."""
+
+    def __str__(self) -> str:
+        if self.cause == NOT_SURE:
+            head = f"not sure; nearest is {self.nearest}" if self.nearest else "not sure"
+        else:
+            head = f"{self.cause}: {CAUSES[self.cause].was}"
+        lines = [head, *(f"  {finding}" for finding in self.evidence)]
+        if self.also:
+            lines.append(f"  would fit too: {', '.join(self.also)}")
+        if self.cause in CAUSES and self.cause != HEALTHY:
+            lines.append(f"  what to do: {CAUSES[self.cause].cure}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+DEAD = 0.12
+"""Share of dead latents from which on they are a symptom."""
+
+# By cause, in the order in which they are asked for: first what makes other numbers wrong, then what has a
+# sign of its own, then what is read off size and shape. Every bound lies between the ward's healthy runs and
+# its patients, nearer to the first where severity varies; none was set by the held-out runs.
+SIGNS: dict[str, tuple[Sign, ...]] = {
+    "wrong data": (
+        Sign("model_knows", most=0.55, words="the model itself hardly knows the text, without any SAE"),
+    ),
+    "threshold not converged": (
+        Sign("l0_in_evaluation", least=1.3, words="more latents fire in evaluation than in training"),
+    ),
+    "mean offset": (
+        Sign("variance_of_length", most=0.3, words="little of the activations' length varies"),
+        Sign("dead", least=DEAD, words="latents are dead"),
+    ),
+    "inflated metric": (
+        Sign("disagreement", least=0.012, words="evaluation explains more than training, of the same thing"),
+    ),
+    "low precision": (Sign("coarse", least=0.8, words="its sums are numbers of 8 significant bits"),),
+    "saturated L0": (
+        Sign("penalty", least=4, words="the penalty is paid many times over, and L0 does not follow"),
+    ),
+    "learning rate too high": (
+        Sign("dead", least=DEAD, words="latents are dead"),
+        Sign("explained_variance", most=0.98, of_reference=True, words="and it reconstructs worse for it"),
+        Sign("fell_at_the_end", least=0.08, words="the error fell once the rate decayed"),
+    ),
+    "dictionary too wide": (
+        Sign("dead", least=DEAD, words="latents are dead"),
+        Sign(
+            "explained_variance", least=0.97, of_reference=True, words="and it reconstructs as well as ever"
+        ),
+        Sign("width", least=2, of_reference=True, words="it is much wider than the healthy run"),
+    ),
+    "learning rate too low": (
+        Sign("still_falling", least=0.05, words="the error was still falling before the rate decayed"),
+        Sign("explained_variance", most=0.95, of_reference=True, words="it reconstructs badly"),
+        Sign("dead", most=DEAD, words="few latents are dead"),
+    ),
+    "sparsity coefficient too small": (
+        Sign("l0", least=1.5, of_reference=True, words="many latents fire at once"),
+        Sign("explained_variance", least=1.01, of_reference=True, words="it reconstructs better than usual"),
+    ),
+    "dictionary too narrow": (
+        Sign("explained_variance", most=0.97, of_reference=True, words="it reconstructs badly"),
+        Sign("still_falling", most=0.05, words="the error is not falling any more"),
+        Sign("dead", most=DEAD, words="few latents are dead"),
+        Sign("width", most=0.6, of_reference=True, words="it has few latents"),
+    ),
+    "no BOS": (
+        Sign("ce_without_sae", least=1.015, most=1.5, of_reference=True, words="the model's own loss is off"),
+    ),
+    "activations not mixed": (
+        Sign("roughness", least=1.8, of_reference=True, words="the curves jump from step to step"),
+    ),
+    HEALTHY: (
+        Sign("dead", most=DEAD, words="few latents are dead"),
+        Sign("explained_variance", least=0.95, of_reference=True, words="it reconstructs as well as usual"),
+        Sign("l0", least=0.6, most=1.5, of_reference=True, words="as many latents fire as usual"),
+    ),
+}
+
+
+def diagnose(run: Run, healthy: Run | None = None) -> Opinion:
+    """What is wrong with a run, from its metrics and histograms alone.
+
+    A cause is named when all its signs are there, and the first of `SIGNS` when several causes' are. Signs
+    that a run recorded nothing about, or that need a healthy run where none was given, are left out; a cause
+    with none left, or of which the telling sign is missing, is not considered.
+
+    Args:
+        run: recorded by the course, or imported from W&B.
+        healthy: a run of the same model and data known to be sound, or several seeds' first. The ward's own
+            healthy run fits runs of the ward's model and size.
+
+    Raises:
+        CourseError: when a run's files were changed or can't be read.
+    """
+    mine = readings(run)
+    reference = None if healthy is None else readings(healthy)
+    fitting: list[tuple[str, tuple[Finding, ...]]] = []
+    nearest: tuple[float, str, tuple[Finding, ...]] = (0.0, "", ())
+    for cause, found in _looked_for(mine, reference):
+        judged = [finding for finding in found if finding.judged]
+        if not judged or not found[0].judged:
+            continue
+        present = sum(finding.present for finding in judged)
+        if present == len(judged):
+            fitting.append((cause, found))
+        elif present / len(found) > nearest[0]:
+            nearest = (present / len(found), cause, found)
+    if not fitting:
+        return Opinion(NOT_SURE, nearest[2], nearest=nearest[1])
+    (cause, found), *others = fitting
+    return Opinion(cause, found, also=tuple(name for name, _ in others if name != HEALTHY))
+
+
+def _looked_for(mine: Readings, healthy: Readings | None) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+    for cause, signs in SIGNS.items():
+        yield (
+            cause,
+            tuple(Finding(sign, getattr(mine, sign.reading), sign.bounds(healthy)) for sign in signs),
+        )

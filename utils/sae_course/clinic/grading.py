@@ -1,0 +1,164 @@
+"""Grading a learner's diagnosis: what is right, what is half right, and what to look at next."""
+
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from ..runs.metrics import find, short
+from ..runtime import CourseError
+from . import shelf
+from .causes import CAUSES, HEALTHY
+from .diagnosis import Diagnosis
+from .doctor import SIGNS, Finding
+from .measured import Readings, readings
+from .ward import CONTROL, Patient, Ward
+
+SPREAD = 4.0
+"""Standard deviations of the healthy seeds, beyond which a value is a symptom. With five seeds, a healthy
+run's own value lies so far out about once in fifty."""
+CLOSE = 0.1
+"""How far, of the value, a number that was read off a curve may be from what was recorded."""
+
+_DEAD = (
+    ("sparsity/dead_features", "high"),
+    ("sparsity/below_1e-5", "high"),
+    ("sparsity/below_1e-6", "high"),
+    ("sparsity/mean_passes_since_fired", "high"),
+    ("metrics/mean_log10_feature_sparsity", "low"),
+)
+_BAD = (
+    ("metrics/explained_variance", "low"),
+    ("reconstruction_quality.explained_variance", "low"),
+    ("losses/mse_loss", "high"),
+    ("reconstruction_quality.mse", "high"),
+    ("model_performance_preservation.ce_loss_score", "low"),
+    ("model_performance_preservation.ce_loss_with_sae", "high"),
+    ("reconstruction_quality.cossim", "low"),
+)
+TELLING: dict[str, tuple[tuple[str, str], ...]] = {
+    "sparsity coefficient too small": (("metrics/l0", "high"), ("sparsity.l0", "high")),
+    "dictionary too wide": _DEAD,
+    "learning rate too low": _BAD,
+    "dictionary too narrow": _BAD,
+    "learning rate too high": _DEAD,
+    "wrong data": (("model_performance_preservation.ce_loss_without_sae", "high"),),
+}
+"""For each cause of the ward the metrics, and the directions, that count as its symptom."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a diagnosis is worth. Shows itself as text."""
+
+    symptom: bool
+    """Whether the metric is off, in that direction, and it is what the cause shows itself by."""
+    evidence: bool
+    """Whether the number is the one that was recorded."""
+    cause: bool
+    words: str
+    """What is right and what isn't."""
+    look: str = ""
+    """Where to look next; empty when all is right."""
+
+    @property
+    def right(self) -> bool:
+        """Whether all three are."""
+        return self.symptom and self.evidence and self.cause
+
+    def __str__(self) -> str:
+        return f"{self.words} {self.look}".strip()
+
+    __repr__ = __str__
+
+
+def grade(ward: Ward, name: str | int, diagnosis: Diagnosis) -> Grade:
+    """Grade a diagnosis of a run of the ward.
+
+    The symptom first: a cause for something that isn't there is worth nothing. Then the number. Then the
+    cause: where it is wrong, the first sign of it that the run doesn't show is named.
+
+    Raises:
+        CourseError: for a run or a metric that there isn't.
+    """
+    patient, healthy = ward[name], ward[CONTROL]
+    cause = shelf.answers()[f"{patient.name}, seed 0"]["cause"]
+    metric = find(diagnosis.symptom, ward.metrics)
+    label = short(metric)
+    values, usual = patient.ends(metric), healthy.ends(metric)
+    centre, spread = mean(usual), stdev(usual)
+    healthy_words = f"healthy runs end at {centre:.4g} ± {spread:.1g}, {patient.name} at {mean(values):.4g}"
+    high = mean(values) > centre
+    if not stands_out(patient, healthy, metric):
+        return Grade(False, False, False, f"{label} is no symptom: {healthy_words}.", _another(ward, patient))
+    if high != (diagnosis.direction == "high"):
+        words = f"{label} is off, but it is {'high' if high else 'low'}, not {diagnosis.direction}"
+        return Grade(False, False, False, f"{words}: {healthy_words}.")
+    if not any(abs(diagnosis.evidence - value) <= CLOSE * abs(value) for value in values):
+        words = f"{label} is {diagnosis.direction}: right. But it does not end at {diagnosis.evidence:.4g}"
+        return Grade(
+            True, False, False, f"{words}.", "Read the curve's last value (and is the axis logarithmic?)."
+        )
+    telling = (metric, diagnosis.direction) in TELLING.get(cause, ())
+    if diagnosis.cause == cause and telling:
+        return Grade(True, True, True, f"{label} is {diagnosis.direction}, and the cause is right.")
+    if diagnosis.cause == cause:
+        return Grade(
+            False, True, True,
+            f"The cause is right, and {label} is {diagnosis.direction}; but it is not what shows this cause.",
+            "Which metric would you show somebody who doubts you?",
+        )  # fmt: skip
+    words = f"{label} is {diagnosis.direction}: right. But why?"
+    return Grade(True, True, False, words, next_look(patient, healthy, diagnosis.cause))
+
+
+def stands_out(patient: Patient, healthy: Patient, metric: str) -> bool:
+    """Whether all of a run's seeds end outside the healthy seeds' spread, on one side (`SPREAD`).
+
+    Raises:
+        CourseError: when there is no such metric.
+    """
+    usual, values = healthy.ends(metric), patient.ends(metric)
+    centre, reach = mean(usual), SPREAD * stdev(usual)
+    return min(values) > centre + reach or max(values) < centre - reach
+
+
+def next_look(patient: Patient, healthy: Patient, said: str) -> str:
+    """Of a cause that is not the run's: the first sign of it that isn't there, and where to see that."""
+    if said == HEALTHY:
+        return "A healthy run has no symptom."
+    mine, theirs = readings(patient.runs[0]), readings(healthy.runs[0])
+    for finding in _findings(said, mine, theirs):
+        if finding.judged and not finding.present:
+            return (
+                f'Were the cause "{said}", one would see that {finding.sign.words}. Here one does not: look '
+                f"at {LOOK.get(finding.sign.reading, finding.sign.reading)}."
+            )
+    return f'"{said}" would look much like this. {CAUSES[said].how} What else would then be off, and is it?'
+
+
+LOOK = {
+    "dead": "the number of dead latents",
+    "explained_variance": "explained variance, beside the healthy run's",
+    "still_falling": "the squared error between steps 150 and 200, on a logarithmic axis",
+    "fell_at_the_end": "the squared error over the last fifth of the run, while the rate decays",
+    "width": "the density histogram: how many latents are in it?",
+    "l0": "L0, beside the healthy run's",
+    "model_knows": "the model's loss without any SAE",
+    "ce_without_sae": "the model's loss without any SAE",
+    "roughness": "how smooth the curves are",
+    "penalty": "the sparsity loss beside the squared error",
+    "l0_in_evaluation": "L0 in evaluation beside L0 in training",
+    "disagreement": "explained variance in evaluation beside that in training",
+    "variance_of_length": "the activations' length beside their variance",
+}
+"""Where a reading is seen in the ward's figures."""
+
+
+def _findings(cause: str, mine: Readings, healthy: Readings) -> list[Finding]:
+    return [Finding(sign, getattr(mine, sign.reading), sign.bounds(healthy)) for sign in SIGNS[cause]]
+
+
+def _another(ward: Ward, patient: Patient) -> str:
+    off = [metric for metric in ward.metrics if stands_out(patient, ward[CONTROL], metric)]
+    if not off:  # every recorded patient has a symptom; a test sees to it
+        raise CourseError(f"{patient.name} has no symptom.")
+    return f"{len(off)} of the {len(ward.metrics)} recorded metrics are outside the healthy seeds' spread."

@@ -1,0 +1,141 @@
+"""Training the clinic's recorded runs, once: the ward, what lies beyond it, and those held out for a test."""
+
+import os
+import platform
+import random
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ..runs import Run
+from ..runtime import home, write_json
+from . import archive
+from .causes import BEYOND, HEALTHY, SEVEN
+from .patients import RECIPES, config_of, train_patient
+
+FOLDER = Path(__file__).parent / "recorded"
+ANSWERS = "answers.json"
+CONTROL = "control"
+"""The part of the healthy runs of a cause whose architecture is not the ward's."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run to be recorded."""
+
+    part: str
+    """``ward``, ``beyond``, ``control``, ``held out`` or ``held out, beyond``."""
+    cause: str
+    seed: int
+    severity: float
+
+    @property
+    def key(self) -> str:
+        """Of the run in the tables: says its number, and nothing about its cause."""
+        if self.part == "ward":
+            return f"run {SEVEN.index(self.cause)}, seed {self.seed}"
+        number = int(sha256(f"{self.part} {self.cause} {self.seed}".encode()).hexdigest()[:5], 16)
+        return f"{self.part} {number:07d}"
+
+    @property
+    def folder(self) -> Path:
+        """Where it is trained."""
+        return home() / "clinic" / "recorded" / f"{self.part}-{self.cause}-{self.seed}".replace(" ", "-")
+
+
+def plan() -> list[Planned]:
+    """Every recorded run: the slow ones first, so that two processes end together."""
+    return sorted(_planned(), key=lambda one: one.cause != "dictionary too wide")
+
+
+def _planned() -> Iterator[Planned]:
+    for cause in SEVEN:
+        for seed in range(5 if cause == HEALTHY else 3):
+            yield Planned("ward", cause, seed, 1.0 if cause == "wrong data" else 0.5)
+    for seed in range(3):
+        yield Planned(CONTROL, HEALTHY, seed, 0.5)
+        yield from (Planned("beyond", cause, seed, 0.5) for cause in BEYOND)
+    for part, causes, count in (("held out", SEVEN, 7), ("held out, beyond", BEYOND, 2)):
+        for cause in causes:
+            for seed in range(100, 100 + count):
+                yield Planned(part, cause, seed, round(random.Random(f"{cause} {seed}").random(), 3))
+
+
+def train_one(one: Planned) -> Run:
+    """Train a planned run on the CPU, on one thread, or read it where it lies trained."""
+    import torch  # noqa: PLC0415 - a second
+
+    torch.set_num_threads(1)
+    if one.part == CONTROL:
+        from ..training import train  # noqa: PLC0415 - seconds
+        from .patients import healthy_config  # noqa: PLC0415
+
+        where = dict.fromkeys(("device", "llm_device", "act_store_device"), "cpu")
+        cfg = healthy_config("batchtopk", seed=one.seed, **where)
+        return train(cfg, name=one.cause, folder=one.folder, check=False, show=False)
+    return train_patient(one.cause, one.seed, one.severity, one.folder, device="cpu")
+
+
+def record(jobs: int | None = None) -> Path:
+    """Train what is missing, and write the tables and their answers.
+
+    About an hour on two cores. Stopped at any moment, the same call goes on where it was.
+
+    Args:
+        jobs: processes at once, one thread each; as many as there are cores if not given.
+
+    Returns:
+        The folder.
+    """
+    everything = plan()
+    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(_seconds, one): one for one in everything}
+        for number, done in enumerate(as_completed(waiting), 1):
+            print(f"{number}/{len(everything)} {waiting[done].key}: {done.result():.0f} s", flush=True)
+    write({one: train_one(one) for one in everything})
+    return FOLDER
+
+
+def _seconds(one: Planned) -> float:
+    return train_one(one).seconds or 0.0
+
+
+def write(runs: dict[Planned, Run]) -> None:
+    """The tables of sealed runs, in an order that gives nothing away, and apart from them the answers."""
+    ordered = sorted(runs, key=lambda one: (one.part, one.key))
+    archive.write(FOLDER, {one.key: archive.sealed(runs[one], one.key) for one in ordered})
+    answers = {one.key: _answer(one) for one in ordered}
+    tables = {file: sha256((FOLDER / file).read_bytes()).hexdigest() for file in archive.TABLES.values()}
+    provenance = {
+        "command": "sae-course clinic record",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread a run",
+        "versions": {name: version(name) for name in ("sae-lens", "transformer-lens", "torch")},
+        "sha256": tables,
+    }
+    write_json(FOLDER / ANSWERS, {"provenance": provenance, "answers": answers})
+
+
+def _answer(one: Planned) -> dict[str, Any]:
+    """What a run was trained with: its cause, and how its configuration differs from the healthy one."""
+    from ..runs.configs import ABSENT  # noqa: PLC0415
+    from ..training import differences  # noqa: PLC0415 - seconds
+
+    architecture = "batchtopk" if one.part == CONTROL else RECIPES[one.cause].architecture
+    where = {"device": "cpu"}
+    mine = config_of(one.cause, one.seed, one.severity, **where)
+    theirs = config_of(HEALTHY, one.seed, 0.5, **where)
+    rows = {} if architecture != "jumprelu" else differences(mine, theirs).rows
+    changed = {name: mine_ for name, (mine_, _) in rows.items() if mine_ is not ABSENT}
+    return {
+        "part": one.part,
+        "cause": one.cause,
+        "seed": one.seed,
+        "severity": one.severity,
+        "architecture": architecture,
+        "changed": changed,
+    }

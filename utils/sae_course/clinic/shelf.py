@@ -1,0 +1,95 @@
+"""The recorded runs on disk: sealed runs by the part they are of, and, apart from them, the answers."""
+
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..runs import Run
+from ..runtime import CourseError, read_json
+from . import archive
+
+if TYPE_CHECKING:
+    from sae_lens import LanguageModelSAERunnerConfig
+
+    Config: TypeAlias = LanguageModelSAERunnerConfig[Any]
+
+ANSWERS = "answers.json"
+
+
+def folder() -> Path:
+    """Where the record is."""
+    return Path(str(resources.files(__package__))) / "recorded"
+
+
+def runs(part: str) -> dict[str, Run]:
+    """The sealed runs of a part of the record, by their keys.
+
+    Args:
+        part: ``ward``, ``beyond``, ``control``, ``held out`` or ``held out, beyond``.
+
+    Raises:
+        CourseError: when there is no such part, or the record was changed or can't be read.
+    """
+    wanted = [key for key, answer in answers().items() if answer["part"] == part]
+    if not wanted:
+        parts = dict.fromkeys(answer["part"] for answer in answers().values())
+        raise CourseError(f'The record has no part "{part}": it has {", ".join(parts)}.')
+    every = _every()
+    return {key: every[key] for key in wanted}
+
+
+@cache
+def answers() -> dict[str, dict[str, Any]]:
+    """For each key the run's part, cause, seed, severity, architecture, and what was changed.
+
+    Raises:
+        CourseError: when the record was changed or can't be read.
+    """
+    return dict(read()["answers"])
+
+
+@cache
+def read() -> dict[str, Any]:
+    """The whole file of answers; the tables must be those that it was written with.
+
+    Raises:
+        CourseError: when a file is missing or was changed.
+    """
+    found: dict[str, Any] = read_json(folder() / ANSWERS)
+    for file, expected in found["provenance"]["sha256"].items():
+        path = folder() / file
+        if not path.is_file() or sha256(path.read_bytes()).hexdigest() != expected:
+            raise CourseError(
+                f"clinic/recorded/{file} is missing or was changed (its checksum doesn't fit): restore it "
+                "with git, or record it again with sae-course clinic record."
+            )
+    return found
+
+
+@cache
+def _every() -> dict[str, Run]:
+    read()  # are they whole?
+    return archive.read(folder())
+
+
+def configuration(name: str) -> "tuple[dict[str, tuple[Any, Any]], Config]":
+    """What a run of the ward was trained with.
+
+    Args:
+        name: ``run 3``.
+
+    Returns:
+        The settings in which it differs from the healthy run, with both values; and its configuration, with
+        seed 0, for this session's device.
+    """
+    from ..training import differences  # noqa: PLC0415 - seconds
+    from .causes import HEALTHY  # noqa: PLC0415
+    from .patients import config_of  # noqa: PLC0415
+
+    answer = answers()[f"{name}, seed 0"]
+    cfg = config_of(answer["cause"], 0, answer["severity"])
+    rows = differences(cfg, config_of(HEALTHY, 0)).rows
+    # The rate's end follows from the rate, and a constant schedule does not use it.
+    return {key: (mine, theirs) for key, (mine, theirs) in rows.items() if key != "lr_end"}, cfg
