@@ -1,9 +1,10 @@
 """Runs that went wrong: to diagnose, to repair, and to test a doctor on.
 
 ``open_ward`` gives the seven recorded runs (``ward``); a learner commits to a `Diagnosis` (``diagnosis``, of
-``causes``), which is graded (``grading``). ``readings`` turns a run into numbers, ``diagnose`` is the reference
-doctor (``doctor``), and ``score`` tests any doctor on held-out runs (``scoring``). How patients are trained is in
-``patients``, the record in ``record``, ``archive`` and ``shelf``, and new ones for a workshop in ``new``.
+``causes``), which is graded (``grading``). ``measured`` turns a run into numbers, ``diagnose`` is the
+reference doctor (``doctor``), and ``score`` tests any doctor on held-out runs (``scoring``). How patients are
+trained is in ``patients``, the record in ``record``, ``archive`` and ``shelf``, new ones for a workshop in
+``new``.
 """
 
 from typing import TYPE_CHECKING
@@ -15,8 +16,8 @@ from .diagnosis import Diagnosis
 if TYPE_CHECKING:
     from .doctor import diagnose
     from .grading import grade
-    from .patients import config_of, healthy_config
     from .measured import Readings, readings
+    from .patients import config_of, healthy_config
     from .scoring import score
     from .ward import open_ward
 

@@ -50,8 +50,8 @@ _SEVEN = (
     Cause(
         "dictionary too narrow",
         "there were too few latents for what the activations hold",
-        "With as many latents as dimensions, or fewer, a latent can't be spared for each thing that is "
-        "there: the error that remains is not for want of training.",
+        "With about as many latents as dimensions, none can be spared for each thing that is there. Each "
+        "stands for a bit of several, and more of them have to fire together to say the same.",
         "Raise d_sae.",
     ),
     Cause(

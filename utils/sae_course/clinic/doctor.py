@@ -1,4 +1,4 @@
-"""The reference doctor: a run's cause from its metrics alone, with the evidence, and "not sure" where it isn't."""
+"""The reference doctor: a run's cause from its metrics alone, with its evidence, or "not sure"."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -138,13 +138,14 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
     ),
     "sparsity coefficient too small": (
         Sign("l0", least=1.5, of_reference=True, words="many latents fire at once"),
-        Sign("explained_variance", least=1.01, of_reference=True, words="it reconstructs better than usual"),
+        Sign("explained_variance", least=1.02, of_reference=True, words="it reconstructs better than usual"),
     ),
     "dictionary too narrow": (
-        Sign("explained_variance", most=0.97, of_reference=True, words="it reconstructs badly"),
-        Sign("still_falling", most=0.05, words="the error is not falling any more"),
-        Sign("dead", most=DEAD, words="few latents are dead"),
         Sign("width", most=0.6, of_reference=True, words="it has few latents"),
+        Sign("l0", least=1.08, of_reference=True, words="more of them fire than usual"),
+        Sign(
+            "explained_variance", most=1.015, of_reference=True, words="and it reconstructs no better for it"
+        ),
     ),
     "no BOS": (
         Sign("ce_without_sae", least=1.015, most=1.5, of_reference=True, words="the model's own loss is off"),

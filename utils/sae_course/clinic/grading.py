@@ -38,7 +38,7 @@ TELLING: dict[str, tuple[tuple[str, str], ...]] = {
     "sparsity coefficient too small": (("metrics/l0", "high"), ("sparsity.l0", "high")),
     "dictionary too wide": _DEAD,
     "learning rate too low": _BAD,
-    "dictionary too narrow": _BAD,
+    "dictionary too narrow": (("metrics/l0", "high"), ("sparsity.l0", "high"), *_BAD),
     "learning rate too high": _DEAD,
     "wrong data": (("model_performance_preservation.ce_loss_without_sae", "high"),),
 }
