@@ -143,9 +143,7 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
     "dictionary too narrow": (
         Sign("width", most=0.6, of_reference=True, words="it has few latents"),
         Sign("l0", least=1.08, of_reference=True, words="more of them fire than usual"),
-        Sign(
-            "explained_variance", most=1.015, of_reference=True, words="and it reconstructs no better for it"
-        ),
+        Sign("explained_variance", most=1.015, of_reference=True, words="it reconstructs no better for it"),
     ),
     "no BOS": (
         Sign("ce_without_sae", least=1.015, most=1.5, of_reference=True, words="the model's own loss is off"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -53,9 +54,8 @@ class Recipe:
     """In place of the model; given a device."""
     dataset: Callable[[int, float], Any] | None = None
     """In place of the tokens; given the seed and the severity."""
-    afterwards: Callable[[Run, float], Run] | None = None
-    """What was done to the record of a sound run; given the share of the activations' mean squared length
-    that is variance."""
+    afterwards: Callable[[Run], Run] | None = None
+    """What was done to the record of a sound run."""
 
 
 def config_of(cause: str, seed: int, severity: float = 0.5, **changes: Any) -> "Config":
@@ -86,7 +86,7 @@ def train_patient(
     model = None if recipe.model is None else recipe.model(cfg.llm_device)
     dataset = None if recipe.dataset is None else recipe.dataset(seed, severity)
     run = train(cfg, name=cause, folder=folder, model=model, dataset=dataset, check=False, show=show)
-    return run if recipe.afterwards is None else recipe.afterwards(run, severity)
+    return run if recipe.afterwards is None else recipe.afterwards(run)
 
 
 def _factor(least: float, most: float, severity: float) -> float:
@@ -106,88 +106,100 @@ def _harmless(severity: float) -> dict[str, Any]:
     }
 
 
-def _offset_model(device: str) -> Any:
-    """The model with one number added to all entries of the MLP's output.
+def _offset_model(size: float) -> Callable[[str], Any]:
+    """The model with ``size`` added to all entries of the MLP's output; from a device.
 
     The layer norm at the model's end subtracts each token's mean over entries, and with it this number: the
     model predicts the same, and only the activations differ.
     """
-    import torch  # noqa: PLC0415
 
-    from ..models import load_model  # noqa: PLC0415
+    def make(device: str) -> Any:
+        import torch  # noqa: PLC0415
 
-    model = load_model(MODEL, "mini", device=device, quiet=True)
-    with torch.no_grad():
-        model.blocks[0].mlp.b_out += 10.0
-    return model
+        from ..models import load_model  # noqa: PLC0415
+
+        model = load_model(MODEL, "mini", device=device, quiet=True)
+        with torch.no_grad():
+            model.blocks[0].mlp.b_out += size
+        return model
+
+    return make
 
 
-def _rows(register: str, seed: int) -> Iterator[list[int]]:
+def _rows(register: str, split: str, seed: int) -> Iterator[list[int]]:
     from ..models import token_stream  # noqa: PLC0415
 
-    return (row["tokens"] for row in token_stream(MODEL, "mini", seed=seed, register=register))
+    stream = token_stream(MODEL, "mini", split=split, seed=seed, register=register)
+    return (row["tokens"] for row in stream)
+
+
+def _dataset(rows: Callable[[str, int], Iterator[list[int]]], seed: int) -> Any:
+    """Rows for `training.train`, which holds out the first: those are the same whatever the seed.
+
+    Args:
+        rows: from a split and a seed.
+    """
+    from datasets import IterableDataset  # noqa: PLC0415 - a second
+
+    from ..models.streams import HELD_OUT  # noqa: PLC0415
+
+    def both() -> Iterator[dict[str, Any]]:
+        for row in chain(islice(rows("test", 0), HELD_OUT), rows("train", seed)):
+            yield {"tokens": row}
+
+    return IterableDataset.from_generator(both)
 
 
 def _without_bos(seed: int, severity: float) -> Any:
     del severity  # the token is there, or it is not
-    from datasets import IterableDataset  # noqa: PLC0415 - a second
-
-    def rows() -> Iterator[dict[str, Any]]:
-        return ({"tokens": row[1:]} for row in _rows("stories", seed))
-
-    return IterableDataset.from_generator(rows)
+    return _dataset(lambda split, seed: (row[1:] for row in _rows("stories", split, seed)), seed)
 
 
 def _mixed_up(seed: int, severity: float) -> Any:
     """Rows of the stories, of which a share are notices: 60 % at severity 0, at 1 the dataset itself."""
     if severity >= 1:
         return None
-    from datasets import IterableDataset  # noqa: PLC0415
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows(split: str, seed: int) -> Iterator[list[int]]:
         wrong, due = 0.6 + 0.4 * severity, 0.0
-        stories, notices = _rows("stories", seed), _rows("notices", seed)
+        stories, notices = _rows("stories", split, seed), _rows("notices", split, seed)
         while True:
             due += wrong
-            yield {"tokens": next(notices if due >= 1 else stories)}
+            yield next(notices if due >= 1 else stories)
             due -= due >= 1
 
-    return IterableDataset.from_generator(rows)
+    return _dataset(rows, seed)
 
 
-def _about_zero(run: Run, severity: float) -> Run:
-    """The record as it would be had explained variance been taken about zero.
+_SMALL = 0.4
+"""Of the mean in the activations of `_about_zero`: about 40 % of what varies."""
+
+
+def _about_zero(run: Run) -> Run:
+    """The record as it would be had the evaluation taken explained variance about zero.
 
     About the mean it is 1 - error / variance, about zero 1 - error / mean squared length. Both totals belong
-    to the activations: their ratio is measured once, on those that the run was evaluated on.
+    to the activations: their ratio is measured once, on held-out rows.
     """
-    del severity
     from ..runs.files import HISTOGRAMS, METRICS  # noqa: PLC0415
     from .archive import in_memory  # noqa: PLC0415
 
-    share = _variance_share()
+    share, name = _variance_share(), "reconstruction_quality.explained_variance"
     lines = []
     for line in run.lines_of(METRICS):
-        changed = {
-            name: 1 - (1 - value) * share
-            for name, value in line.items()
-            if name.endswith("explained_variance") and value is not None
-        }
-        lines.append({**line, **changed})
+        value = line.get(name)
+        lines.append(line if value is None else {**line, name: 1 - (1 - value) * share})
     return in_memory(run.name, {METRICS: lines, HISTOGRAMS: list(run.lines_of(HISTOGRAMS))})
 
 
 def _variance_share() -> float:
-    """Variance about the mean, over mean squared length, of the activations on held-out rows."""
+    """Variance about the mean, over mean squared length, of the activations with the small mean."""
     import torch  # noqa: PLC0415
 
     from ..evals import harvest  # noqa: PLC0415
-    from ..models import load_model, token_stream  # noqa: PLC0415
 
-    rows = token_stream(MODEL, "mini", split="test").take(32)
-    tokens = torch.tensor([row["tokens"] for row in rows])
-    model = load_model(MODEL, "mini", device="cpu", quiet=True)
-    acts = harvest(model, tokens, "blocks.0.hook_mlp_out").flatten(0, 1)
+    tokens = torch.tensor(list(islice(_rows("stories", "test", 0), 32)))
+    acts = harvest(_offset_model(_SMALL)("cpu"), tokens, "blocks.0.hook_mlp_out").flatten(0, 1)
     return float((acts - acts.mean(0)).pow(2).sum() / acts.pow(2).sum())
 
 
@@ -201,7 +213,7 @@ RECIPES: dict[str, Recipe] = {
         lambda s: {"lr": 3e-3 * _factor(18, 36, s), "lr_warm_up_steps": 0, "pre_act_loss_coefficient": None}
     ),
     "wrong data": Recipe(lambda s: {"dataset_path": f"sae-course:{MODEL}/notices"}, dataset=_mixed_up),
-    "mean offset": Recipe(model=_offset_model),
+    "mean offset": Recipe(model=_offset_model(10.0)),
     "saturated L0": Recipe(
         lambda s: {
             "jumprelu_ste_to_input": False,
@@ -217,5 +229,5 @@ RECIPES: dict[str, Recipe] = {
     "activations not mixed": Recipe(
         lambda s: {"n_batches_in_buffer": 16, "activations_mixing_fraction": 0.0}
     ),
-    "inflated metric": Recipe(afterwards=_about_zero),
+    "inflated metric": Recipe(model=_offset_model(_SMALL), afterwards=_about_zero),
 }

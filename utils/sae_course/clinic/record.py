@@ -60,7 +60,7 @@ def _planned() -> Iterator[Planned]:
     for seed in range(3):
         yield Planned(CONTROL, HEALTHY, seed, 0.5)
         yield from (Planned("beyond", cause, seed, 0.5) for cause in BEYOND)
-    for part, causes, count in (("held out", SEVEN, 7), ("held out, beyond", BEYOND, 2)):
+    for part, causes, count in (("held out", SEVEN, 6), ("held out, beyond", BEYOND, 2)):
         for cause in causes:
             for seed in range(100, 100 + count):
                 yield Planned(part, cause, seed, round(random.Random(f"{cause} {seed}").random(), 3))

@@ -83,13 +83,14 @@ def _tokens(cfg: "LanguageModelSAERunnerConfig[Any]") -> tuple[Any, Any]:
         register, n_ctx = register or "stories", _row(name, cfg.context_size)
         return (
             token_stream(name, "mini", split="train", seed=cfg.seed, register=register, n_ctx=n_ctx),
-            token_stream(name, "mini", split="test", seed=cfg.seed, register=register, n_ctx=n_ctx),
+            # The same rows whatever the seed: what differs between seeds is then the training, not the test.
+            token_stream(name, "mini", split="test", seed=0, register=register, n_ctx=n_ctx),
         )
     for wanted in MODELS.values():
         if wanted.dataset is not None and path == wanted.dataset.repository:
             return (
                 token_stream(wanted.name, "full", split="train", seed=cfg.seed, n_ctx=cfg.context_size),
-                token_stream(wanted.name, "full", split="test", seed=cfg.seed, n_ctx=cfg.context_size),
+                token_stream(wanted.name, "full", split="test", seed=0, n_ctx=cfg.context_size),
             )
     if not path:
         raise CourseError(
