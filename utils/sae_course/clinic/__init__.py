@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from .grading import grade
     from .measured import Readings, readings
     from .patients import config_of, healthy_config
+    from .recovered import recovery
     from .scoring import score
+    from .shelf import cases
     from .ward import open_ward
 
 # Not under a name that is a module's: the second look would find the module.
 _PLACES = {
     "open_ward": "ward",
+    "cases": "shelf",
+    "recovery": "recovered",
     "diagnose": "doctor",
     "grade": "grading",
     "readings": "measured",
@@ -39,12 +43,14 @@ __all__ = [
     "SEVEN",
     "Diagnosis",
     "Readings",
+    "cases",
     "config_of",
     "diagnose",
     "grade",
     "healthy_config",
     "open_ward",
     "readings",
+    "recovery",
     "score",
 ]
 

@@ -1,5 +1,6 @@
 """The recorded runs on disk: sealed runs by the part they are of, and, apart from them, the answers."""
 
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from importlib import resources
@@ -38,6 +39,19 @@ def runs(part: str) -> dict[str, Run]:
         raise CourseError(f'The record has no part "{part}": it has {", ".join(parts)}.')
     every = _every()
     return {key: every[key] for key in wanted}
+
+
+def cases(part: str) -> Iterator[tuple[str, str, Run]]:
+    """The runs of a part with their answers: the key, the cause, the sealed run.
+
+    Args:
+        part: as for `runs`.
+
+    Raises:
+        CourseError: as `runs` does.
+    """
+    for key, run in runs(part).items():
+        yield key, str(answers()[key]["cause"]), run
 
 
 @cache
