@@ -283,5 +283,5 @@ def test_a_run_hidden_where_it_has_nothing_is_hidden_everywhere(tab: browser.Tab
 def test_a_band_stays_in_one_piece_where_a_number_is_missing(tab: browser.Tab, tmp_path: Path) -> None:
     low, high = np.array([1, 2, np.nan, 4]), np.array([3, 4, np.nan, 6])
     Page(tab, draw_browser({"m": [Curve("a", STEPS, low + 1, low, high)]}, "t"), tmp_path)
-    tab.wait("document.querySelector('.js-fill')")
+    tab.wait("document.querySelector('.js-fill') !== null")
     assert tab.ask("document.querySelector('.js-fill').getAttribute('d').match(/M/g).length") == 1

@@ -52,7 +52,7 @@ def draw_browser(panels: Mapping[str, Sequence[Curve]], title: str) -> go.Figure
             "label": "<br>".join(textwrap.wrap(label, _MENU)),
             "method": "update",
             "args": [
-                {key: data[key] for key in kept} | {"visible": [True] * len(fig.data)},
+                {key: data[key] for key in kept},
                 {"yaxis.title.text": _height(label), "yaxis.autorange": True},
             ],
         }
