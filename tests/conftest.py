@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 
+import sae_course  # noqa: F401 - before torch: says how threads wait
 import torch
 
 # At import, not in a fixture: nbmake's kernels are started outside any fixture and inherit it.

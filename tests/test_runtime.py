@@ -151,3 +151,15 @@ def test_freed_memory_is_kept_where_the_c_library_can_be_told() -> None:
     if kept == "False":
         pytest.skip("this C library has no mallopt")
     assert int(after) < int(before) / 5
+
+
+@pytest.mark.parametrize(("set_before", "then"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_told_otherwise(set_before: str | None, then: str) -> None:
+    """In a new process, and before torch, which OpenMP starts with; a person's own setting stays."""
+    program = "import sys, os, sae_course; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": set_before} if set_before else {}
+    out = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment
+    ).stdout
+    assert out.split() == [then, "False"]

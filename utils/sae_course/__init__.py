@@ -10,6 +10,9 @@ from typing import Any
 
 from .runtime.errors import CourseError
 from .runtime.session import Session, setup
+from .runtime.threads import wait_asleep
+
+wait_asleep()
 
 __version__ = "0.1.0"
 __all__ = ["CourseError", "Session", "__version__", "progress", "setup"]
