@@ -6,8 +6,10 @@ import shutil
 import signal
 import tempfile
 
-import sae_course  # noqa: F401 - before torch: says how threads wait
-import torch
+from sae_course.runtime.threads import wait_asleep
+
+wait_asleep()  # before torch
+import torch  # noqa: E402
 
 # At import, not in a fixture: nbmake's kernels are started outside any fixture and inherit it.
 _HOME = tempfile.mkdtemp(prefix="sae-course-tests-")
