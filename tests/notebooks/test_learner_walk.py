@@ -55,6 +55,16 @@ SLIPS = {
     ),
     "3b.5": ("sae.W_dec[latents]", "sae.W_enc.T[latents]", "W_enc|encoder"),
     "3b.6": ("activation + sae.decode(changed) - sae.decode(latents)", "sae.decode(changed)", "error"),
+    "4.1": ("(len(healthy) - 1)", "len(healthy)", "n - 1|n − 1|sample"),
+    "4.2": ('direction="high"', 'direction="low"', "it is high, not low"),
+    "4.3": ("dictionary too wide", "learning rate too high", "right. But why"),
+    "4.4": ("learning rate too low", "dictionary too narrow", "right. But why"),
+    "4.5": ("dictionary too narrow", "sparsity coefficient too small", "right. But why"),
+    "4.6": ("learning rate too high", "dictionary too wide", "right. But why"),
+    "4.7": ("ce_loss_without_sae", "l0", "no symptom|does not end|not what shows"),
+    "4.8": ('"run 2": {"d_sae": 512}', '"run 2": {"d_sae": 4096}', "run 2"),
+    "4.9": ("if seen.dead > 0.12:", "if seen.dead < 0.12:", "right on|of 42"),
+    "4.10": (" ** 2", "", "length"),
 }
 
 
@@ -90,7 +100,7 @@ def definitions_only(code: str) -> str:
         node
         for node in ast.parse(code).body
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
-        or (isinstance(node, ast.Assign) and re.search("toy_config|hand_config", ast.unparse(node)))
+        or (isinstance(node, ast.Assign) and re.search("toy_config|hand_config|open_ward", ast.unparse(node)))
         or (isinstance(node, ast.Assign) and ast.unparse(node).startswith("device"))
     ]
     return "\n\n".join(map(ast.unparse, kept))

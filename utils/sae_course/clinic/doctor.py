@@ -98,7 +98,7 @@ class Opinion:
 DEAD = 0.12
 """Share of dead latents from which on they are a symptom."""
 
-# By cause, in the order in which they are asked for: first what makes other numbers wrong, then what has a
+# By cause, the telling sign first, and the causes in the order in which they are asked for: first what makes other numbers wrong, then what has a
 # sign of its own, then what is read off size and shape. Every bound lies between the ward's healthy runs and
 # its patients, nearer to the first where severity varies; none was set by the held-out runs.
 SIGNS: dict[str, tuple[Sign, ...]] = {
@@ -125,10 +125,8 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
         Sign("fell_at_the_end", least=0.08, words="the error fell once the rate decayed"),
     ),
     "dictionary too wide": (
-        Sign("dead", least=DEAD, words="latents are dead"),
-        Sign(
-            "explained_variance", least=0.97, of_reference=True, words="and it reconstructs as well as ever"
-        ),
+        Sign("explained_variance", least=0.97, of_reference=True, words="it reconstructs as well as ever"),
+        Sign("dead", least=DEAD, words="and yet latents are dead"),
         Sign("width", least=2, of_reference=True, words="it is much wider than the healthy run"),
     ),
     "learning rate too low": (
@@ -146,14 +144,20 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
         Sign("explained_variance", most=1.015, of_reference=True, words="it reconstructs no better for it"),
     ),
     "no BOS": (
-        Sign("ce_without_sae", least=1.015, most=1.5, of_reference=True, words="the model's own loss is off"),
+        Sign(
+            "ce_without_sae",
+            least=1.015,
+            most=1.5,
+            of_reference=True,
+            words="the model's own loss is a little off",
+        ),
     ),
     "activations not mixed": (
         Sign("roughness", least=1.8, of_reference=True, words="the curves jump from step to step"),
     ),
     HEALTHY: (
-        Sign("dead", most=DEAD, words="few latents are dead"),
         Sign("explained_variance", least=0.95, of_reference=True, words="it reconstructs as well as usual"),
+        Sign("dead", most=DEAD, words="few latents are dead"),
         Sign("l0", least=0.6, most=1.5, of_reference=True, words="as many latents fire as usual"),
     ),
 }
