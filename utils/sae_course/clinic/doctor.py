@@ -98,9 +98,10 @@ class Opinion:
 DEAD = 0.12
 """Share of dead latents from which on they are a symptom."""
 
-# By cause, the telling sign first, and the causes in the order in which they are asked for: first what makes other numbers wrong, then what has a
-# sign of its own, then what is read off size and shape. Every bound lies between the ward's healthy runs and
-# its patients, nearer to the first where severity varies; none was set by the held-out runs.
+# By cause, its telling sign first. The causes stand in the order in which they are asked for: first what makes
+# other numbers wrong, then what has a sign of its own, then what is read off size and shape. Every bound lies
+# between the ward's healthy runs and its patients, nearer to the first where severity varies; none was set by
+# the held-out runs.
 SIGNS: dict[str, tuple[Sign, ...]] = {
     "wrong data": (
         Sign("model_knows", most=0.55, words="the model itself hardly knows the text, without any SAE"),
@@ -172,7 +173,7 @@ def diagnose(run: Run, healthy: Run | None = None) -> Opinion:
 
     Args:
         run: recorded by the course, or imported from W&B.
-        healthy: a run of the same model and data known to be sound, or several seeds' first. The ward's own
+        healthy: a run of the same model and data that is known to be sound. The ward's own
             healthy run fits runs of the ward's model and size.
 
     Raises:
