@@ -98,7 +98,7 @@ class Opinion:
 DEAD = 0.12
 """Share of dead latents from which on they are a symptom."""
 
-# By cause, its telling sign first. The causes stand in the order in which they are asked for: first what makes
+# By cause, its telling sign first. Causes stand in the order in which they are asked for: first what makes
 # other numbers wrong, then what has a sign of its own, then what is read off size and shape. Every bound lies
 # between the ward's healthy runs and its patients, nearer to the first where severity varies; none was set by
 # the held-out runs.
