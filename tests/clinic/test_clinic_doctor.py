@@ -15,12 +15,12 @@ from sae_course.runs.files import HISTOGRAMS, METRICS
 
 
 @pytest.fixture(scope="module")
-def healthy() -> Run:
-    return open_ward()[0].runs[0]
+def healthy() -> tuple[Run, ...]:
+    return open_ward()[0].runs
 
 
 @pytest.fixture(scope="module")
-def reference(healthy: Run) -> Callable[[Run], str]:
+def reference(healthy: tuple[Run, ...]) -> Callable[[Run], str]:
     return lambda run: diagnose(run, healthy).cause
 
 
@@ -54,7 +54,7 @@ def test_without_a_healthy_run_it_is_silent_rather_than_wrong() -> None:
     assert found.said.count(NOT_SURE) > 0
 
 
-def test_its_opinion_shows_values_and_bounds(healthy: Run) -> None:
+def test_its_opinion_shows_values_and_bounds(healthy: tuple[Run, ...]) -> None:
     opinion = diagnose(open_ward()[2].runs[0], healthy)
     text = str(opinion)
     assert opinion.cause == "dictionary too wide"
@@ -65,21 +65,23 @@ def test_its_opinion_shows_values_and_bounds(healthy: Run) -> None:
     assert "<pre>" in opinion._repr_html_()
 
 
-def test_a_run_with_nothing_in_it_is_no_case(healthy: Run) -> None:
+def test_a_run_with_nothing_in_it_is_no_case(healthy: tuple[Run, ...]) -> None:
     empty = in_memory("empty", {METRICS: [{"step": 9, "metrics/l0": 30.0}], HISTOGRAMS: []})
     opinion = diagnose(empty, healthy)
     assert opinion.cause == NOT_SURE
     assert readings(empty).known() == {"l0": 30.0}
 
 
-def test_a_run_between_the_causes_gets_the_nearest_one(healthy: Run) -> None:
+def test_a_run_between_the_causes_gets_the_nearest_one(healthy: tuple[Run, ...]) -> None:
     """As many latents fire as usual, few are dead, and yet it reconstructs badly: no cause of ours."""
-    lines = [dict(line) for line in healthy.lines_of(METRICS)]
+    lines = [dict(line) for line in healthy[0].lines_of(METRICS)]
     for line in lines:
         for name in ("metrics/explained_variance", "reconstruction_quality.explained_variance"):
             if name in line:
                 line[name] *= 0.8
-    opinion = diagnose(in_memory("odd", {METRICS: lines, HISTOGRAMS: healthy.lines_of(HISTOGRAMS)}), healthy)
+    opinion = diagnose(
+        in_memory("odd", {METRICS: lines, HISTOGRAMS: healthy[0].lines_of(HISTOGRAMS)}), healthy
+    )
     assert opinion.cause == NOT_SURE
     assert opinion.nearest in CAUSES
     assert "nearest is" in str(opinion)

@@ -1,13 +1,13 @@
 """The reference doctor: a run's cause from its metrics alone, with its evidence, or "not sure"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import inf
 
 from ..runs import Run
 from .causes import CAUSES, HEALTHY
-from .measured import Readings, readings
+from .measured import Readings, readings, usual
 
 NOT_SURE = "not sure"
 
@@ -164,7 +164,7 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
 }
 
 
-def diagnose(run: Run, healthy: Run | None = None) -> Opinion:
+def diagnose(run: Run, healthy: Run | Sequence[Run] | None = None) -> Opinion:
     """What is wrong with a run, from its metrics and histograms alone.
 
     A cause is named when all its signs are there, and the first of `SIGNS` when several causes' are. Signs
@@ -173,14 +173,14 @@ def diagnose(run: Run, healthy: Run | None = None) -> Opinion:
 
     Args:
         run: recorded by the course, or imported from W&B.
-        healthy: a run of the same model and data that is known to be sound. The ward's own
-            healthy run fits runs of the ward's model and size.
+        healthy: a run of the same model and data that is known to be sound; better, one for each of several
+            seeds, whose mean is taken. The ward's own fit runs of the ward's model and size.
 
     Raises:
         CourseError: when a run's files were changed or can't be read.
     """
     mine = readings(run)
-    reference = None if healthy is None else readings(healthy)
+    reference = None if healthy is None else usual([healthy] if isinstance(healthy, Run) else healthy)
     fitting: list[tuple[str, tuple[Finding, ...]]] = []
     nearest: tuple[float, str, tuple[Finding, ...]] = (0.0, "", ())
     for cause, found in _looked_for(mine, reference):

@@ -9,7 +9,7 @@ from . import shelf
 from .causes import CAUSES, HEALTHY
 from .diagnosis import Diagnosis
 from .doctor import SIGNS, Finding
-from .measured import Readings, readings
+from .measured import Readings, readings, usual
 from .ward import CONTROL, Patient, Ward
 
 SPREAD = 4.0
@@ -83,8 +83,8 @@ def grade(ward: Ward, name: str | int, diagnosis: Diagnosis) -> Grade:
     cause = shelf.answers()[f"{patient.name}, seed 0"]["cause"]
     metric = find(diagnosis.symptom, ward.metrics)
     label = short(metric)
-    values, usual = patient.ends(metric), healthy.ends(metric)
-    centre, spread = mean(usual), stdev(usual)
+    values, sound = patient.ends(metric), healthy.ends(metric)
+    centre, spread = mean(sound), stdev(sound)
     healthy_words = f"healthy runs end at {centre:.4g} ± {spread:.1g}, {patient.name} at {mean(values):.4g}"
     high = mean(values) > centre
     if not stands_out(patient, healthy, metric):
@@ -116,8 +116,8 @@ def stands_out(patient: Patient, healthy: Patient, metric: str) -> bool:
     Raises:
         CourseError: when there is no such metric.
     """
-    usual, values = healthy.ends(metric), patient.ends(metric)
-    centre, reach = mean(usual), SPREAD * stdev(usual)
+    sound, values = healthy.ends(metric), patient.ends(metric)
+    centre, reach = mean(sound), SPREAD * stdev(sound)
     return min(values) > centre + reach or max(values) < centre - reach
 
 
@@ -125,7 +125,7 @@ def next_look(patient: Patient, healthy: Patient, said: str) -> str:
     """Of a cause that is not the run's: the first sign of it that isn't there, and where to see that."""
     if said == HEALTHY:
         return "A healthy run has no symptom."
-    mine, theirs = readings(patient.runs[0]), readings(healthy.runs[0])
+    mine, theirs = readings(patient.runs[0]), usual(healthy.runs)
     for finding in _findings(said, mine, theirs):
         if finding.judged and not finding.present:
             return (

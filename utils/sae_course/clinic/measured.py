@@ -1,10 +1,13 @@
 """What can be read off a run's curves and histograms, as numbers that runs can be compared by."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from html import escape
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from ..runs import Run
+from ..runtime import CourseError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,6 +103,23 @@ def readings(run: Run) -> Readings:
         values["dead"] = dead / values["width"]
     values |= _shape_of_error(run)
     values |= _ratios(run, values)
+    return Readings(**values)
+
+
+def usual(runs: Sequence[Run]) -> Readings:
+    """The mean of each reading over several runs; None where one of them lacks it.
+
+    Raises:
+        CourseError: when there is no run, or one's files can't be read.
+    """
+    if not runs:
+        raise CourseError("A mean of readings is over at least one run, and none was given.")
+    known = [readings(run).known() for run in runs]
+    values: dict[str, Any] = {
+        name: mean(one[name] for one in known) for name in NAMES if all(name in one for one in known)
+    }
+    if "width" in values:
+        values["width"] = round(values["width"])
     return Readings(**values)
 
 
