@@ -20,6 +20,7 @@ _COMMANDS = {
     "train-model": ("models.commands", "train_model"),
     "build": ("notebooks.commands", "build"),
     "bench": ("notebooks.bench", "bench"),
+    "clinic": ("clinic.commands", "clinic"),
 }
 
 
