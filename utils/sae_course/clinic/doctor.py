@@ -131,8 +131,8 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
         Sign("width", least=2, of_reference=True, words="it is much wider than the healthy run"),
     ),
     "learning rate too low": (
-        Sign("still_falling", least=0.05, words="the error was still falling before the rate decayed"),
         Sign("explained_variance", most=0.95, of_reference=True, words="it reconstructs badly"),
+        Sign("still_falling", least=0.05, words="the error was still falling before the rate decayed"),
         Sign("dead", most=DEAD, words="few latents are dead"),
     ),
     "sparsity coefficient too small": (
@@ -155,6 +155,7 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
     ),
     "activations not mixed": (
         Sign("roughness", least=1.8, of_reference=True, words="the curves jump from step to step"),
+        Sign("explained_variance", least=0.95, of_reference=True, words="it reconstructs as well as usual"),
     ),
     HEALTHY: (
         Sign("explained_variance", least=0.95, of_reference=True, words="it reconstructs as well as usual"),

@@ -179,8 +179,8 @@ class Ward:
         """
         from ..runs import compare  # noqa: PLC0415
 
-        pair = [self._seed(one, seed) for one in self._shown((name,))]
-        return compare(*pair, control=pair[0]).histogram(histogram)
+        mine, control = self._seed(self[name], seed), self._seed(self[CONTROL], seed)
+        return compare(mine, control=control).histogram(histogram)
 
     def reveal(self, name: str | int, diagnosis: Diagnosis) -> Revealed:
         """A run's configuration beside the healthy one's, for those who have named a symptom and a cause.
