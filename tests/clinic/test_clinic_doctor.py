@@ -155,5 +155,5 @@ def test_readings_are_what_their_words_say() -> None:
     assert found.still_falling == pytest.approx(1 - 0.99**10)
     assert found.penalty == pytest.approx(5 / np.mean(error[-3:]))
     assert found.coarse == 0.5  # 1.5 has few bits, .1 many
-    half = np.asarray(error[25:])
-    assert found.roughness == pytest.approx(np.abs(np.diff(half, 2)).mean() / half.mean())
+    variance = np.asarray(error) / 0.2
+    assert found.batch_variation == pytest.approx(variance.std() / variance.mean())

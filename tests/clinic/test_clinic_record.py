@@ -26,7 +26,7 @@ SIGN = {
     "threshold not converged": "l0_in_evaluation",
     "low precision": "coarse",
     "no BOS": "ce_without_sae",
-    "activations not mixed": "roughness",
+    "activations not mixed": "batch_variation",
     "inflated metric": "disagreement",
 }
 """For each cause beyond the ward, the reading that shows it."""

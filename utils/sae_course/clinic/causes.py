@@ -115,7 +115,8 @@ _BEYOND = (
         "activations not mixed",
         "batches were the activations of a few texts, in order",
         "Tokens of one text are alike, so that a batch says little about the rest, and each batch pulls "
-        "another way: every curve is rougher than it should be.",
+        "another way. The variance of a batch, which has nothing to do with the SAE, jumps from one to the "
+        "next.",
         "Make the buffer many times as large as a batch, and mix it.",
     ),
     Cause(

@@ -114,7 +114,7 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
         Sign("dead", least=DEAD, words="latents are dead"),
     ),
     "inflated metric": (
-        Sign("disagreement", least=0.012, words="evaluation explains more than training, of the same thing"),
+        Sign("disagreement", least=0.006, words="evaluation explains more than training, of the same thing"),
     ),
     "low precision": (Sign("coarse", least=0.8, words="its sums are numbers of 8 significant bits"),),
     "saturated L0": (
@@ -154,7 +154,7 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
         ),
     ),
     "activations not mixed": (
-        Sign("roughness", least=1.8, of_reference=True, words="the curves jump from step to step"),
+        Sign("batch_variation", least=1.4, of_reference=True, words="one batch varies more than the next"),
         Sign("explained_variance", least=0.95, of_reference=True, words="it reconstructs as well as usual"),
     ),
     HEALTHY: (

@@ -144,7 +144,7 @@ LOOK = {
     "l0": "L0, beside the healthy run's",
     "model_knows": "the model's loss without any SAE",
     "ce_without_sae": "the model's loss without any SAE",
-    "roughness": "how smooth the curves are",
+    "batch_variation": "error and explained variance together: how much does a batch vary?",
     "penalty": "the sparsity loss beside the squared error",
     "l0_in_evaluation": "L0 in evaluation beside L0 in training",
     "disagreement": "explained variance in evaluation beside that in training",

@@ -42,9 +42,10 @@ class Readings:
     """By what share the squared error fell between 60 and 80 % of the run, before the rate decays."""
     fell_at_the_end: float | None = None
     """By what share it fell over the last fifth, while the learning rate decayed."""
-    roughness: float | None = None
-    """How much the squared error jumps between one logged value and the next, against its size: the mean
-    absolute second difference over the mean, in the second half."""
+    batch_variation: float | None = None
+    """How much the variance of a training batch differs from one batch to the next: its standard deviation
+    over the logged steps, over its mean. A batch's variance follows from error and explained variance; it has
+    nothing to do with the SAE. Of tokens drawn independently, it falls with the root of the batch's size."""
     ce_without_sae: float | None = None
     """The model's own loss on the evaluation's tokens, nats per token."""
     model_knows: float | None = None
@@ -96,6 +97,7 @@ def readings(run: Run) -> Readings:
         "explained_variance": _end(run, "metrics/explained_variance"),
         "width": _width(run),
         "coarse": _coarse(run),
+        "batch_variation": _batch_variation(run),
         "loss_recovered": _last(run, "model_performance_preservation.ce_loss_score"),
         "ce_without_sae": _last(run, "model_performance_preservation.ce_loss_without_sae"),
     }
@@ -149,8 +151,6 @@ def _width(run: Run) -> int | None:
 
 
 def _shape_of_error(run: Run) -> dict[str, float]:
-    import numpy as np  # noqa: PLC0415
-
     error = _column(run, "losses/mse_loss")
     if len(error) < 10 or not (error > 0).all():
         return {}
@@ -159,11 +159,20 @@ def _shape_of_error(run: Run) -> dict[str, float]:
         middle = min(int(share * len(error)), len(error) - 1)
         return float(error[max(0, middle - 1) : middle + 2].mean())
 
-    second_half = error[len(error) // 2 :]
-    jumps = np.abs(np.diff(second_half, 2)).mean() / second_half.mean()
     begin, end = (at(share) for share in BEFORE_DECAY)
     last = float(error[-_LAST:].mean())
-    return {"still_falling": 1 - end / begin, "fell_at_the_end": 1 - last / end, "roughness": float(jumps)}
+    return {"still_falling": 1 - end / begin, "fell_at_the_end": 1 - last / end}
+
+
+def _batch_variation(run: Run) -> float | None:
+    names = ["losses/mse_loss", "metrics/explained_variance"]
+    if not set(names) <= set(run.metrics):
+        return None
+    error, explained = run.metrics[names].dropna().to_numpy().T
+    if len(error) < 10 or not (error > 0).all() or not (explained < 1).all():
+        return None
+    variance = error / (1 - explained)
+    return float(variance.std() / variance.mean())
 
 
 def _ratios(run: Run, values: dict[str, Any]) -> dict[str, float | None]:
