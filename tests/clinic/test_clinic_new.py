@@ -1,6 +1,7 @@
 """New patients: drawn from a seed, trained, handed out so that nothing but their curves tells the cause."""
 
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -356,11 +357,15 @@ def test_each_task_is_done_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "words"), [("fails", "the disk is full"), ("dies", "memory.*--jobs")])
-def test_when_one_fails_no_other_is_begun(name: str, words: str, tmp_path: Path) -> None:
-    tasks = [(str(tmp_path), task) for task in (name, *map(str, range(100)))]
+def test_when_one_fails_the_others_end_and_none_is_begun(name: str, words: str, tmp_path: Path) -> None:
+    tasks = [(str(tmp_path), task) for task in (name, *(f"long {number}" for number in range(100)))]
+    begun = time.monotonic()
     with pytest.raises(CourseError, match=words):
-        list(pool.in_processes(work, tasks, 1))
-    assert len(list(tmp_path.iterdir())) < 50
+        list(pool.in_processes(work, tasks, 2))
+    for child in multiprocessing.active_children():
+        child.join(60)
+    assert len(list(tmp_path.iterdir())) <= 3, "this one, and at most one in each process"
+    assert time.monotonic() - begun < 14, "a long one takes 15 seconds"
 
 
 def test_a_sealed_run_can_be_saved_and_is_known_again(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def in_processes(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int)
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_begin)
     try:
-        waiting = {pool.submit(work, task): task for task in tasks}
+        waiting = {pool.submit(_do, work, task): task for task in tasks}
         for done in as_completed(waiting):
             done.result()
             yield waiting[done]
@@ -52,6 +52,14 @@ def in_processes(work: Callable[[Task], None], tasks: Sequence[Task], jobs: int)
             ) from error
         raise
     pool.shutdown()
+
+
+def _do(work: Callable[[Task], None], task: Task) -> None:
+    """A process that was asked to end takes no other task: one is always waiting for it, uncancelled."""
+    try:
+        work(task)
+    except KeyboardInterrupt:
+        os._exit(1)
 
 
 def _begin() -> None:
