@@ -66,7 +66,7 @@ def edited(folder: Path, **changes: Any) -> Path:
 
 
 def test_chapter_03s_trained_sae_is_healthy(course: Course, shipped_copy: Path) -> None:
-    """It has twice as many latents as the ward's runs, half their L0, and jumps twice as much."""
+    """It has twice as many latents as the ward's healthy runs, and half their L0."""
     code, out, _ = course("diagnose", shipped_copy)
     assert code == 0
     lines = out.splitlines()

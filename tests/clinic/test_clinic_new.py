@@ -115,6 +115,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         first.kill()
     assert [line.split(" runs")[0] for line in said] == ["0 of 13", "1 of 13", "2 of 13"], said
     _, alive = psutil.wait_procs(children, timeout=60)
+    for child in alive:
+        child.kill()
     assert not alive, "what it had started went on without it"
     assert not (folder / "set").exists() or not any((folder / "set").iterdir())
     second = subprocess.run(asked, env=environment(folder), capture_output=True, text=True, check=False)

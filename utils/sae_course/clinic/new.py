@@ -111,7 +111,7 @@ def _seconds(one: Drawn) -> float:
     from .patients import RECIPES  # noqa: PLC0415 - only here
 
     width = RECIPES[one.cause].settings(one.severity).get("d_sae", 512)
-    return 25 + max(0, width - 512) * 0.02
+    return 30 + max(0, width - 512) * 0.025
 
 
 def trained(scratch: Path, one: Drawn) -> Path:

@@ -35,9 +35,9 @@ def reference(run: Run) -> Reference | None:
     """The course's healthy runs that a run can be compared with, as far as it can; None where there is none.
 
     They have to be of the same model, hook point and kind of data, for those decide what the model loses, and
-    how long activations are. L0, explained variance and roughness differ from architecture to architecture:
-    the ward's are JumpReLUs, and beside a TopK of any kind is laid chapter 03's. How many latents are too
-    many depends on the number of tokens: widths are compared where that is about the same.
+    how long activations are. L0, and what is explained at it, differ from architecture to architecture: the
+    ward's are JumpReLUs, and beside a TopK of any kind is laid chapter 03's. How many latents are too many
+    depends on the number of tokens: widths are compared where that is about the same.
 
     Raises:
         CourseError: when a healthy run was changed or can't be read.
