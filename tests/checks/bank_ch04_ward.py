@@ -134,7 +134,7 @@ def fill(number, bank):
     add(
         bank,
         "two_symptoms",
-        "symptom is the name of one metric, a text, not a list",
+        "symptom is the name of one metric, such as",
         lambda: Diagnosis(symptom=["l0"], direction="high", cause=cause, evidence=1.0),
     )
     add(

@@ -76,6 +76,7 @@ def test_the_healthy_runs_configuration_differs_in_nothing(ward: Ward) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"symptom": ["l0"]}, "the name of one metric"),
         ({"direction": "up"}, '"high" or "low", not \'up\''),
         ({"cause": "too wide"}, 'did you mean "dictionary too wide"'),
         ({"cause": "flu"}, "there are healthy, "),
@@ -132,6 +133,14 @@ def test_a_metric_that_is_not_off_is_no_symptom(ward: Ward) -> None:
     assert "is no symptom" in found.words
 
 
+def test_a_metric_that_a_run_lacks_is_said_to_be_missing_there(ward: Ward) -> None:
+    found = grade(ward, 5, Diagnosis("losses/pre_act_loss", "low", "healthy", 0.0))
+    assert "was not recorded in run 5" in found.words
+    assert not found.symptom
+    fine = "model_performance_preservation.ce_loss_with_ablation"  # of the model alone
+    assert "is no symptom" in grade(ward, 5, Diagnosis(fine, "high", "healthy", 3.0)).words
+
+
 def shifted(run: Run, factor: float, name: str = "metrics/l0") -> Run:
     lines = [
         {key: value * factor if key == name else value for key, value in line.items()}
@@ -148,6 +157,8 @@ def test_recovery_accepts_the_seeds_noise_and_nothing_else(ward: Ward) -> None:
     assert "✘" in found._repr_html_()
     better = shifted(healthy, 1.05, "metrics/explained_variance")
     assert recovery({"run 3": better}).healed == ("run 3",)
+    lost = shifted(healthy, float("nan"), "metrics/explained_variance")
+    assert recovery({"run 4": lost}).healed == ()
     sick = {patient.name: patient.runs[0] for patient in ward if patient.name != "run 0"}
     assert recovery(sick).healed == ()
 

@@ -27,6 +27,8 @@ class Diagnosis:
     """The symptom's value at the run's end, as you read it off."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.symptom, str):
+            raise CourseError(f'symptom is the name of one metric, such as "l0", not {self.symptom!r}.')
         if self.direction not in ("high", "low"):
             raise CourseError(f'direction is "high" or "low", not {self.direction!r}.')
         if self.cause not in CAUSES:

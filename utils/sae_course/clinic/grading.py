@@ -38,7 +38,7 @@ TELLING: dict[str, tuple[tuple[str, str], ...]] = {
     "sparsity coefficient too small": (("metrics/l0", "high"), ("sparsity.l0", "high")),
     "dictionary too wide": _DEAD,
     "learning rate too low": _BAD,
-    "dictionary too narrow": (("metrics/l0", "high"), ("sparsity.l0", "high"), *_BAD),
+    "dictionary too narrow": (("metrics/l0", "high"), ("sparsity.l0", "high")),
     "learning rate too high": _DEAD,
     "wrong data": (("model_performance_preservation.ce_loss_without_sae", "high"),),
 }
@@ -80,34 +80,40 @@ def grade(ward: Ward, name: str | int, diagnosis: Diagnosis) -> Grade:
         CourseError: for a run or a metric that there isn't.
     """
     patient, healthy = ward[name], ward[CONTROL]
-    cause = shelf.answers()[f"{patient.name}, seed 0"]["cause"]
     metric = find(diagnosis.symptom, ward.metrics)
+    if refused := _no_symptom(ward, patient, metric, diagnosis):
+        return refused
+    cause = shelf.answers()[f"{patient.name}, seed 0"]["cause"]
+    seen = f"{short(metric)} is {diagnosis.direction}"
+    if diagnosis.cause != cause:
+        look = next_look(patient, healthy, diagnosis.cause)
+        return Grade(True, True, False, f"{seen}: right. But why?", look)
+    if (metric, diagnosis.direction) in TELLING[cause]:
+        return Grade(True, True, True, f"{seen}, and the cause is right.")
+    words = f"The cause is right, and {seen}; but it is not what shows this cause."
+    return Grade(False, True, True, words, "Which metric would you show somebody who doubts you?")
+
+
+def _no_symptom(ward: Ward, patient: Patient, metric: str, diagnosis: Diagnosis) -> Grade | None:
+    """What is wrong with a diagnosis before its cause is looked at; None when nothing is."""
     label = short(metric)
-    values, sound = patient.ends(metric), healthy.ends(metric)
+    if metric not in patient.runs[0].final:
+        words = f"{label} was not recorded in {patient.name}: what it measures was switched off there."
+        return Grade(False, False, False, words, "Choose a metric that both runs have.")
+    values, sound = patient.ends(metric), ward[CONTROL].ends(metric)
     centre, spread = mean(sound), stdev(sound)
-    healthy_words = f"healthy runs end at {centre:.4g} ± {spread:.1g}, {patient.name} at {mean(values):.4g}"
-    high = mean(values) > centre
-    if not stands_out(patient, healthy, metric):
-        return Grade(False, False, False, f"{label} is no symptom: {healthy_words}.", _another(ward, patient))
-    if high != (diagnosis.direction == "high"):
-        words = f"{label} is off, but it is {'high' if high else 'low'}, not {diagnosis.direction}"
-        return Grade(False, False, False, f"{words}: {healthy_words}.")
+    beside = f"healthy runs end at {centre:.4g} ± {spread:.1g}, {patient.name} at {mean(values):.4g}"
+    direction = "high" if mean(values) > centre else "low"
+    if not stands_out(patient, ward[CONTROL], metric):
+        return Grade(False, False, False, f"{label} is no symptom: {beside}.", _another(ward, patient))
+    if direction != diagnosis.direction:
+        words = f"{label} is off, but it is {direction}, not {diagnosis.direction}: {beside}."
+        return Grade(False, False, False, words)
     if not any(abs(diagnosis.evidence - value) <= CLOSE * abs(value) for value in values):
-        words = f"{label} is {diagnosis.direction}: right. But it does not end at {diagnosis.evidence:.4g}"
-        return Grade(
-            True, False, False, f"{words}.", "Read the curve's last value (and is the axis logarithmic?)."
-        )
-    telling = (metric, diagnosis.direction) in TELLING.get(cause, ())
-    if diagnosis.cause == cause and telling:
-        return Grade(True, True, True, f"{label} is {diagnosis.direction}, and the cause is right.")
-    if diagnosis.cause == cause:
-        return Grade(
-            False, True, True,
-            f"The cause is right, and {label} is {diagnosis.direction}; but it is not what shows this cause.",
-            "Which metric would you show somebody who doubts you?",
-        )  # fmt: skip
-    words = f"{label} is {diagnosis.direction}: right. But why?"
-    return Grade(True, True, False, words, next_look(patient, healthy, diagnosis.cause))
+        words = f"{label} is {direction}: right. But it does not end at {diagnosis.evidence:.4g}."
+        look = "Read the curve's last value (and is the axis logarithmic?)."
+        return Grade(True, False, False, words, look)
+    return None
 
 
 def stands_out(patient: Patient, healthy: Patient, metric: str) -> bool:
@@ -129,8 +135,8 @@ def next_look(patient: Patient, healthy: Patient, said: str) -> str:
     for finding in _findings(said, mine, theirs):
         if finding.judged and not finding.present:
             return (
-                f'Were the cause "{said}", one would see that {finding.sign.words}. Here one does not: look '
-                f"at {LOOK.get(finding.sign.reading, finding.sign.reading)}."
+                f'Were the cause "{said}", one would see that {finding.sign.words.removeprefix("and ")}. '
+                f"Here one does not. Look at {LOOK[finding.sign.reading]}."
             )
     return f'"{said}" would look much like this. {CAUSES[said].how} What else would then be off, and is it?'
 
@@ -140,11 +146,12 @@ LOOK = {
     "explained_variance": "explained variance, beside the healthy run's",
     "still_falling": "the squared error between steps 150 and 200, on a logarithmic axis",
     "fell_at_the_end": "the squared error over the last fifth of the run, while the rate decays",
-    "width": "the density histogram: how many latents are in it?",
+    "width": "how many latents the density histogram counts",
     "l0": "L0, beside the healthy run's",
     "model_knows": "the model's loss without any SAE",
     "ce_without_sae": "the model's loss without any SAE",
-    "batch_variation": "error and explained variance together: how much does a batch vary?",
+    "coarse": "the evaluation's sums over latents, and how many digits they have",
+    "batch_variation": "how much a batch varies, which error and explained variance say together",
     "penalty": "the sparsity loss beside the squared error",
     "l0_in_evaluation": "L0 in evaluation beside L0 in training",
     "disagreement": "explained variance in evaluation beside that in training",
@@ -158,7 +165,8 @@ def _findings(cause: str, mine: Readings, healthy: Readings) -> list[Finding]:
 
 
 def _another(ward: Ward, patient: Patient) -> str:
-    off = [metric for metric in ward.metrics if stands_out(patient, ward[CONTROL], metric)]
+    shared = [metric for metric in ward.metrics if metric in patient.runs[0].final]
+    off = [metric for metric in shared if stands_out(patient, ward[CONTROL], metric)]
     if not off:  # every recorded patient has a symptom; a test sees to it
         raise CourseError(f"{patient.name} has no symptom.")
-    return f"{len(off)} of the {len(ward.metrics)} recorded metrics are outside the healthy seeds' spread."
+    return f"{len(off)} of the {len(shared)} recorded metrics are outside the healthy seeds' spread."

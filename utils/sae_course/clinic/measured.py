@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from html import escape
+from math import isnan
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ _LAST = 3  # values that an end is the mean of
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """A run in numbers; None where it recorded too little. Shows itself as a table.
+    """A run in numbers; None where it recorded too little, or ended without one. Shows itself as a table.
 
     The trainer's metrics are means of their last three values; the evaluation's are the last.
     """
@@ -128,8 +129,8 @@ def usual(runs: Sequence[Run]) -> Readings:
 def _column(run: Run, metric: str) -> "Curve":
     import numpy as np  # noqa: PLC0415
 
-    if metric not in run.metrics:
-        return np.empty(0)
+    if metric not in run.metrics or isnan(run.final[metric]):
+        return np.empty(0)  # a run that ended without a number has no end to be judged by
     return run.metrics[metric].dropna().to_numpy()
 
 

@@ -39,11 +39,6 @@ def _diagnosis(t: Trial, student: Function) -> Diagnosis:
         "evidence=...).",
         kind="type",
     )
-    t.require(
-        isinstance(found.symptom, str),
-        f"symptom is the name of one metric, a text, not {a_type(found.symptom)}.",
-        kind="symptom",
-    )
     return found
 
 
