@@ -18,9 +18,13 @@ HIDDEN = (
     "token_stats.",
     "metrics/explained_variance_legacy",
     "reconstruction_quality.explained_variance_legacy",
+    "losses/pre_act_loss",
+    "losses/auxiliary_reconstruction_loss",
+    "metrics/topk_threshold",
 )
 """Metrics that a sealed run lacks, by how their names begin: settings written down as metrics (learning rate,
-coefficients), sizes of the evaluation, and explained variance by an older formula."""
+coefficients), sizes of the evaluation, explained variance by an older formula, and what some architectures or
+settings alone record: that it is there would say which they are."""
 
 
 def sealed(run: Run, name: str) -> Run:

@@ -104,7 +104,12 @@ DEAD = 0.12
 # the held-out runs.
 SIGNS: dict[str, tuple[Sign, ...]] = {
     "wrong data": (
-        Sign("model_knows", most=0.55, words="the model itself hardly knows the text, without any SAE"),
+        Sign(
+            "model_knows",
+            most=0.64,
+            of_reference=True,
+            words="the model itself hardly knows the text, without any SAE",
+        ),
     ),
     "threshold not converged": (
         Sign("l0_in_evaluation", least=1.3, words="more latents fire in evaluation than in training"),
@@ -168,9 +173,9 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
 def diagnose(run: Run, healthy: Run | Sequence[Run] | None = None) -> Opinion:
     """What is wrong with a run, from its metrics and histograms alone.
 
-    A cause is named when all its signs are there, and the first of `SIGNS` when several causes' are. Signs
-    that a run recorded nothing about, or that need a healthy run where none was given, are left out; a cause
-    with none left, or of which the telling sign is missing, is not considered.
+    A cause is named when all its signs are there, and the first of `SIGNS` when several causes' are. A sign
+    that a run recorded nothing about, or that needs a healthy run where none was given, is not there: such a
+    cause is at most the nearest, and one whose first sign can't be looked for is not considered.
 
     Args:
         run: recorded by the course, or imported from W&B.
@@ -183,18 +188,20 @@ def diagnose(run: Run, healthy: Run | Sequence[Run] | None = None) -> Opinion:
     mine = readings(run)
     reference = None if healthy is None else usual([healthy] if isinstance(healthy, Run) else healthy)
     fitting: list[tuple[str, tuple[Finding, ...]]] = []
-    nearest: tuple[float, str, tuple[Finding, ...]] = (0.0, "", ())
+    near: list[tuple[tuple[float, bool], str, tuple[Finding, ...]]] = [((0.0, False), "", ())]
     for cause, found in _looked_for(mine, reference):
         judged = [finding for finding in found if finding.judged]
         if not judged or not found[0].judged:
             continue
         present = sum(finding.present for finding in judged)
-        if present == len(judged):
+        if present == len(found):
             fitting.append((cause, found))
-        elif present / len(found) > nearest[0]:
-            nearest = (present / len(found), cause, found)
+        else:
+            # Of equals the first, but for the healthy one: nobody is accused on a tie.
+            near.append(((present / len(found), cause == HEALTHY), cause, found))
     if not fitting:
-        return Opinion(NOT_SURE, nearest[2], nearest=nearest[1])
+        _, cause, found = max(near, key=lambda one: one[0])
+        return Opinion(NOT_SURE, found if cause else (), nearest=cause)
     (cause, found), *others = fitting
     return Opinion(cause, found, also=tuple(name for name, _ in others if name != HEALTHY))
 

@@ -21,9 +21,6 @@ from .causes import CAUSES, HEALTHY
 from .draw import Drawn, draw
 from .reference import NOTE, reference
 
-_ONLY_SOME = "losses/pre_act_loss"
-"""A metric of the healthy run's that a patient lacks whose setting for it is off: that would give it away."""
-
 
 @dataclass(frozen=True)
 class Made:
@@ -144,7 +141,7 @@ def _alike(runs: dict[str, Run], scratch: Path) -> dict[str, Run]:
 
     Another architecture has metrics of its own, and what was computed afterwards has more digits.
     """
-    shown = set(runs[HEALTHY].final) - {_ONLY_SOME} | {"step"}
+    shown = set(runs[HEALTHY].final) | {"step"}
     same = {}
     for name, run in runs.items():
         lines = [{key: line[key] for key in line if key in shown} for line in run.lines_of(METRICS)]

@@ -4,17 +4,15 @@ import os
 import platform
 import random
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from ..runs import Run
 from ..runtime import home, write_json
-from . import archive
+from . import archive, pool
 from .causes import BEYOND, HEALTHY, SEVEN
 from .patients import RECIPES, config_of, train_patient
 
@@ -93,16 +91,14 @@ def record(jobs: int | None = None) -> Path:
         The folder.
     """
     everything = plan()
-    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(_seconds, one): one for one in everything}
-        for number, done in enumerate(as_completed(waiting), 1):
-            print(f"{number}/{len(everything)} {waiting[done].key}: {done.result():.0f} s", flush=True)
+    for number, one in enumerate(pool.in_processes(_train, everything, jobs or pool.cores()), 1):
+        print(f"{number}/{len(everything)} {one.key}", flush=True)
     write({one: train_one(one) for one in everything})
     return FOLDER
 
 
-def _seconds(one: Planned) -> float:
-    return train_one(one).seconds or 0.0
+def _train(one: Planned) -> None:
+    train_one(one)
 
 
 def write(runs: dict[Planned, Run]) -> None:
@@ -124,13 +120,15 @@ def _answer(one: Planned) -> dict[str, Any]:
     """What a run was trained with: its cause, and how its configuration differs from the healthy one."""
     from ..runs.configs import ABSENT  # noqa: PLC0415
     from ..training import differences  # noqa: PLC0415 - seconds
+    from .patients import healthy_config  # noqa: PLC0415
 
     architecture = "batchtopk" if one.part == CONTROL else RECIPES[one.cause].architecture
-    where = {"device": "cpu"}
-    mine = config_of(one.cause, one.seed, one.severity, **where)
-    theirs = config_of(HEALTHY, one.seed, 0.5, **where)
-    rows = {} if architecture != "jumprelu" else differences(mine, theirs).rows
-    changed = {name: mine_ for name, (mine_, _) in rows.items() if mine_ is not ABSENT}
+    changed = {}
+    if one.part != CONTROL:
+        mine = config_of(one.cause, one.seed, one.severity, device="cpu")
+        theirs = healthy_config(architecture, seed=one.seed, device="cpu")
+        rows = differences(mine, theirs).rows
+        changed = {name: value for name, (value, _) in rows.items() if value is not ABSENT}
     return {
         "part": one.part,
         "cause": one.cause,
