@@ -156,10 +156,17 @@ check.run_1(run_1)
 # The loss is error plus coefficient times L0. Under which coefficient would gradient descent choose to pay for so many?
 
 # %% [markdown]
-# Now the configuration, for those who have committed themselves (right or wrong):
+# Now the configuration, for those who have committed themselves (right or wrong), and how the trainer makes this symptom of it:
 
 # %%
 ward.reveal(1, run_1())
+
+# %% [markdown]
+# Two more views of any run, beside run 0. `ward.curves("mse_loss", 2, log=True)` draws one metric. And the density histogram: on what share of the tokens does each latent fire? The
+# slider goes through the training. Predict: where in it do dead latents lie?
+
+# %%
+ward.histogram(2)
 
 # %% [markdown] exercise="4.3" difficulty=2 importance=5 minutes=4
 # ### Exercise 4.3: run 2
@@ -185,7 +192,7 @@ check.run_2(run_2)
 # Reconstruction and loss recovered look fine. What is lost doesn't show there.
 
 # %% [markdown] tags=["hint"]
-# `ward.histogram(2)`: how many latents hardly ever fire? Move the slider: when did they stop?
+# In the histogram, those at the far left never fired in the window. How many are they, and when did they stop? Move the slider.
 
 # %% [markdown] tags=["hint"]
 # There are more dead latents in this run than run 0 has latents at all.
@@ -392,7 +399,8 @@ healing = clinic.recovery(repaired)
 healing
 
 # %% [markdown]
-# **Analysis.** Each repaired run ends where a healthy run with that seed might. Note what this does and doesn't show. That the change *cures* is shown. That the setting was the *only* thing
+# **Analysis.** Each repaired run ends where a healthy run with that seed might: within the reach in the first row, which is six of the healthy seeds' standard deviations, or a
+# little more where these are tiny. Note what this does and doesn't show. That the change *cures* is shown. That the setting was the *only* thing
 # wrong is not: you would need a run with only that setting changed in a healthy configuration, which is how the ward's runs were made.
 #
 # ## Part 4: a doctor that reads curves

@@ -285,3 +285,10 @@ def test_a_band_stays_in_one_piece_where_a_number_is_missing(tab: browser.Tab, t
     Page(tab, draw_browser({"m": [Curve("a", STEPS, low + 1, low, high)]}, "t"), tmp_path)
     tab.wait("document.querySelector('.js-fill') !== null")
     assert tab.ask("document.querySelector('.js-fill').getAttribute('d').match(/M/g).length") == 1
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_picture_opens_on_the_scale_that_was_asked_for(log: bool) -> None:
+    fig = draw_browser(panels(), "t", log=log)
+    assert fig.layout.yaxis.type == ("log" if log else "linear")
+    assert fig.layout.updatemenus[1].active == int(log)

@@ -67,6 +67,9 @@ def test_the_configuration_is_locked_until_a_diagnosis_is_given(ward: Ward) -> N
     assert list(shown.rows) == ["sae.d_sae"]
     assert str(shown.cfg.sae.d_sae) in str(shown)
     assert "sae.d_sae" in shown._repr_html_()
+    for text in (str(shown), shown._repr_html_()):  # why it shows, whatever was said
+        assert "dictionary too wide" in text
+        assert "Latents compete" in text
 
 
 def test_the_healthy_runs_configuration_differs_in_nothing(ward: Ward) -> None:

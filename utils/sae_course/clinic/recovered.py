@@ -73,7 +73,7 @@ class Recovery:
     def _rows(self) -> list[list[str]]:
         first = next(iter(self.verdicts.values()))
         rows = [["", *(one.what.label for one in first)]]
-        rows.append(["healthy", *(f"{one.centre:.4g} ± {one.reach:.2g}" for one in first)])
+        rows.append(["healthy ± reach", *(f"{one.centre:.4g} ± {one.reach:.2g}" for one in first)])
         for name, found in self.verdicts.items():
             cells = ("–" if one.value is None else f"{one.value:.4g}" for one in found)
             marks = ("" if one.fine else " ✘" for one in found)

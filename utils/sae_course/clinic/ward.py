@@ -11,6 +11,7 @@ from ..runs import Run
 from ..runs.metrics import MAIN, axis, find, short
 from ..runtime import CourseError
 from . import shelf
+from .causes import CAUSES, Cause
 from .diagnosis import Diagnosis
 
 if TYPE_CHECKING:
@@ -49,13 +50,14 @@ class Patient:
 
 @dataclass(frozen=True)
 class Revealed:
-    """What a run was trained with, beside the healthy run. Shows itself as a table."""
+    """What a run was trained with, beside the healthy run, and why it shows. Shows itself as a table."""
 
     name: str
     rows: dict[str, tuple[Any, Any]]
     """Dotted name of a setting: the run's value, and the healthy run's."""
     cfg: "Config"
     """The run's configuration, for this session's device."""
+    cause: Cause
 
     def _table(self) -> list[tuple[str, str, str]]:
         shown = [(name, _shown(mine), _shown(theirs)) for name, (mine, theirs) in self.rows.items()]
@@ -65,10 +67,11 @@ class Revealed:
         if not self.rows:
             return f"{self.name} and {CONTROL} have the same configuration."
         widths = [max(len(row[place]) for row in self._table()) for place in range(3)]
-        return "\n".join(
+        lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in self._table()
-        )
+        ]
+        return "\n".join([*lines, "", f"{self.cause.name}: {self.cause.how} {self.cause.cure}"])
 
     __repr__ = __str__
 
@@ -81,7 +84,8 @@ class Revealed:
         body = "".join(
             "<tr>" + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
         )
-        return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+        why = f"<p><b>{escape(self.cause.name)}.</b> {escape(self.cause.how)} {escape(self.cause.cure)}</p>"
+        return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{why}"
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,7 @@ class Ward:
             ]
             for metric in metrics
         }
-        return draw_browser(panels, "Seven runs: mean over seeds, band from smallest to largest")
+        return draw_browser(panels, "Seven runs: mean over seeds, band from smallest to largest", log=True)
 
     def histogram(
         self, name: str | int, histogram: str = "plots/feature_density_line_chart", seed: int = 0
@@ -196,7 +200,8 @@ class Ward:
                 f"The configuration of {patient.name} is locked until you commit yourself: give a "
                 f"Diagnosis(symptom=…, direction=…, cause=…, evidence=…), not {type(diagnosis).__name__}."
             )
-        return Revealed(patient.name, *shelf.configuration(patient.name))
+        cause = CAUSES[shelf.answers()[f"{patient.name}, seed 0"]["cause"]]
+        return Revealed(patient.name, *shelf.configuration(patient.name), cause)
 
     def _seed(self, patient: Patient, seed: int) -> Run:
         if seed not in range(len(patient.runs)):

@@ -21,7 +21,7 @@ _HINT = "click hides or shows a run,<br>double click shows it alone"
 _NOTHING: list[float | None] = [None]
 
 
-def draw_browser(panels: Mapping[str, Sequence[Curve]], title: str) -> go.Figure:
+def draw_browser(panels: Mapping[str, Sequence[Curve]], title: str, *, log: bool = False) -> go.Figure:
     """One metric of several runs at a time: the reader chooses which, and which runs.
 
     The menu changes the numbers in the runs' traces and nothing else: what was hidden in the legend stays
@@ -33,6 +33,7 @@ def draw_browser(panels: Mapping[str, Sequence[Curve]], title: str) -> go.Figure
         panels: what the heights are, with their unit, and the curves of the runs that have this metric; the
             same names in the same order in each.
         title: the finding, or what to look for.
+        log: whether heights are logarithmic at first, and in a picture.
 
     Raises:
         CourseError: when there is no curve, a metric has a run twice, or the orders differ.
@@ -64,7 +65,7 @@ def draw_browser(panels: Mapping[str, Sequence[Curve]], title: str) -> go.Figure
     ]
     look = {"y": 1, "yanchor": "bottom", "xanchor": "left", "pad": {"b": 8}, "font": {"size": 12}}
     fig.update_xaxes(title_text=STEP)
-    fig.update_yaxes(title_text=_height(next(iter(panels))), type="linear")
+    fig.update_yaxes(title_text=_height(next(iter(panels))), type="log" if log else "linear")
     fig.update_layout(
         showlegend=True,
         legend={
@@ -74,7 +75,9 @@ def draw_browser(panels: Mapping[str, Sequence[Curve]], title: str) -> go.Figure
         hoverlabel={"namelength": -1},
         updatemenus=[
             look | {"buttons": choices, "x": 0},
-            look | {"buttons": scales, "x": 1.02, "type": "buttons", "direction": "right"},
+            look
+            | {"buttons": scales, "active": int(log)}
+            | {"x": 1.02, "type": "buttons", "direction": "right"},
         ],
     )  # fmt: skip
     lines = max(choice["label"].count("<br>") for choice in choices)
