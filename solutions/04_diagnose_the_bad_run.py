@@ -336,11 +336,27 @@ ward.reveal(6, run_6())
 
 # %% [markdown] tags=["answer"]
 # - **2 and 5**: whether the reconstruction suffers. In a dictionary that is too wide the dead can be spared; what lives does all the work. At too high a learning rate latents die that would be needed,
-#   and the error falls only once the rate decays. Lower the rate of run 2 and you get the same dead latents, later; narrow run 5 and the few that are left are even fewer.
-# - **1 and 4**: what the additional latents buy. With a weak penalty they buy explained variance; in a narrow dictionary they only make up for what is missing. Raise the coefficient of run 4, and L0 falls along with the
-#   explained variance.
+#   and the error falls only once the rate decays. Halve the rate of run 2, and as many latents are dead; halve the width of run 5, and it still reconstructs badly.
+# - **1 and 4**: what the additional latents buy. With a weak penalty they buy explained variance; in a narrow dictionary they only make up for what is missing. Double the coefficient of run 4, and L0 falls along with
+#   the explained variance.
 # - **3 and 5**: which way the curve ends. In run 3 it was falling *before* the decay, and the decay stops it. In run 5 it was held up before, and the decay frees it. Raise the rate of run 5 and it gets
-#   worse; that is the mistake which costs most, because "train longer, with a larger step" is everybody's first idea.
+#   worse; that is the mistake which costs most, because "a larger step" is everybody's first idea for a loss that is too high.
+
+# %% [markdown]
+# Not only thought, but tried: four wrong treatments, recorded, three seeds each.
+
+# %% tags=["expected"]
+COLUMNS = ["l0", "explained_variance", "dead", "loss_recovered"]
+treated = {key: clinic.readings(run).known() for key, _, run in clinic.cases("wrongly treated")}
+untreated = {
+    f"{patient.name}, {seed}": clinic.readings(run).known()
+    for patient in ward
+    for seed, run in enumerate(patient.runs)
+}
+by_run = pd.DataFrame(untreated | treated).T[COLUMNS].groupby(lambda key: key.partition(",")[0])
+by_run.agg(lambda values: f"{values.mean():.3g} ± {values.std():.1g}").loc[
+    lambda table: table.index.str.contains("run [0245]")
+]
 
 # %% [markdown]
 # ## Part 3: repair

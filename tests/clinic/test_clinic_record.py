@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sae_course import CourseError
-from sae_course.clinic import BEYOND, CAUSES, SEVEN, open_ward, readings, shelf
+from sae_course.clinic import BEYOND, CAUSES, SEVEN, open_ward, readings, recovery, shelf
 from sae_course.clinic.grading import TELLING, stands_out
 from sae_course.clinic.patients import config_of, healthy_config
 from sae_course.clinic.record import plan
@@ -169,3 +169,10 @@ def test_the_answers_are_plain_json_with_provenance(copied: Path) -> None:
     found = json.loads((copied / "answers.json").read_text())
     assert set(found["provenance"]["versions"]) == {"sae-lens", "transformer-lens", "torch"}
     assert found["provenance"]["command"] == "sae-course clinic record"
+
+
+def test_a_wrong_treatment_heals_nothing() -> None:
+    """Each run that was treated for another's cause still ends outside a healthy run's reach."""
+    treated = {key: run for key, _, run in _cases("wrongly treated")}
+    assert len(treated) == 12
+    assert recovery(treated).healed == ()

@@ -61,7 +61,7 @@ SLIPS = {
     "4.4": ("learning rate too low", "dictionary too narrow", "right. But why"),
     "4.5": ("dictionary too narrow", "sparsity coefficient too small", "right. But why"),
     "4.6": ("learning rate too high", "dictionary too wide", "right. But why"),
-    "4.7": ("ce_loss_without_sae", "l0", "no symptom|does not end|not what shows"),
+    "4.7": ('symptom="ce_loss_without_sae"', 'symptom="l0"', "it is low, not high"),
     "4.8": ('"run 2": {"d_sae": 512}', '"run 2": {"d_sae": 4096}', "run 2"),
     "4.9": ("if seen.dead > 0.12:", "if seen.dead < 0.12:", "right on|of 42"),
     "4.10": (" ** 2", "", "length"),

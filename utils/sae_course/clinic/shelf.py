@@ -28,7 +28,7 @@ def runs(part: str) -> dict[str, Run]:
     """The sealed runs of a part of the record, by their keys.
 
     Args:
-        part: ``ward``, ``beyond``, ``control``, ``held out`` or ``held out, beyond``.
+        part: ``ward``, ``beyond``, ``control``, ``held out``, ``held out, beyond`` or ``wrongly treated``.
 
     Raises:
         CourseError: when there is no such part, or the record was changed or can't be read.
