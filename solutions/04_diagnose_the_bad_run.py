@@ -38,6 +38,8 @@ from sae_course.clinic import CAUSES, Diagnosis
 from sae_course.runs import Run
 from sae_course.training import change, describe, train_many
 
+pd.set_option("display.max_colwidth", None)  # explanations in full
+
 ward = clinic.open_ward()
 ward
 

@@ -54,6 +54,7 @@ def test_curves_have_a_band_over_the_seeds_and_the_healthy_run_in_grey(ward: War
 def test_a_histogram_has_a_slider_over_the_steps(ward: Ward) -> None:
     figure = ward.histogram(2)
     assert len(figure.layout.sliders[0].steps) > 10
+    assert figure.layout.title.text.endswith("run 2 beside run 0")
     with pytest.raises(CourseError, match="has the seeds 0 to 2, not 7"):
         ward.histogram(2, seed=7)
 

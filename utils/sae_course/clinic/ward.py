@@ -184,7 +184,9 @@ class Ward:
         from ..runs import compare  # noqa: PLC0415
 
         mine, control = self._seed(self[name], seed), self._seed(self[CONTROL], seed)
-        return compare(mine, control=control).histogram(histogram)
+        figure = compare(mine, control=control).histogram(histogram)
+        label = find(histogram, mine.histogram_names, "histogram")
+        return figure.update_layout(title_text=f"{axis(label)}: {self[name].name} beside {CONTROL}")
 
     def reveal(self, name: str | int, diagnosis: Diagnosis) -> Revealed:
         """A run's configuration beside the healthy one's, for those who have named a symptom and a cause.
