@@ -361,6 +361,9 @@ by_run.agg(lambda values: f"{values.mean():.3g} ± {values.std():.1g}").loc[
 ]
 
 # %% [markdown]
+# **Analysis.** None of the four ends like run 0. Two make it worse, one changes next to nothing, and one helps: run 5 with half the latents recovers more of the loss than before, and is
+# still far from healthy. That is how wrong causes survive: **an improvement is not yet a cure**, and only a comparison with healthy runs tells them apart.
+#
 # ## Part 3: repair
 #
 # A diagnosis is a hypothesis; the repaired run is its test. You have each bad run's configuration: `ward.reveal(1, run_1()).cfg`. Change as little as you can.
@@ -424,7 +427,17 @@ healing
 # ## Part 4: a doctor that reads curves
 #
 # You will not look at two hundred runs of a sweep. Let a function do it: from a run to the name of a cause. It sees what you saw, metrics and histograms, and no configuration. `clinic.readings`
-# turns a run into numbers; the ward, in them (first seed of each run):
+# turns a run into numbers. Those you may need:
+#
+# | reading | what it is |
+# |---|---|
+# | `l0`, `explained_variance`, `loss_recovered` | as you know them, at the end |
+# | `dead`, `width` | the share of latents that are dead; how many latents there are |
+# | `still_falling` | by what share the squared error fell between 60 and 80 % of the run, before the learning rate decays |
+# | `fell_at_the_end` | by what share it fell while the rate decayed |
+# | `ce_without_sae`, `model_knows` | the model's own loss; by what share it lies below the loss with the hook point ablated |
+#
+# The ward, in numbers (first seed of each run):
 
 # %%
 pd.DataFrame({patient.name: clinic.readings(patient.runs[0]).known() for patient in ward}).round(3)
