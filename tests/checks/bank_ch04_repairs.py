@@ -220,7 +220,7 @@ changed(
 )
 changed(
     "some_notices_left",
-    "run 6 is not repaired yet: model's loss without any(.|\n)*the model's own loss is a little off",
+    "run 6 is not repaired yet: model's loss without any(.|\n)*the model's own loss is a few per cent off",
     6,
     ce_loss_without_sae=lambda value: value + 0.1,
 )

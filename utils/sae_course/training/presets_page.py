@@ -37,7 +37,8 @@ L0. All lengths are in steps of the optimiser, but for those in tokens.
 """
 _MEASURED = (
     'What the mini preset reaches with each architecture (Gated is the recipe "seed", BatchTopK '
-    '"today"), on held-out tokens, the SAE as it was saved; mean ± standard deviation over three seeds '
+    '"today"), on held-out tokens (of each seed its own; since then all seeds are given the same), the SAE '
+    "as it was saved; mean ± standard deviation over three seeds "
     "(`python -m sae_course.training.record_presets`):"
 )
 _FOOT = "Written by `python -m sae_course.training.presets_page`.\n"
