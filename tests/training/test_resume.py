@@ -114,10 +114,31 @@ def test_killed_after_its_records_were_closed_and_before_it_was_finished(
 
 
 def test_killed_while_a_new_folder_gets_its_first_file(model: Any, tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / ".training.json.x8f2").write_text("{")
+    (tmp_path / "a" / ".training.json.x8f2").mkdir(parents=True)
+    (tmp_path / "a" / ".training.json.x8f2" / "training.json").write_text("{")
     train(small(steps=10), folder=tmp_path / "a", model=model, check=False, show=False)
     assert list((tmp_path / "a").glob(".*")) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no kill -9")
+def test_killed_while_safetensors_writes_a_file_of_its_own_naming(tmp_path: Path) -> None:
+    """safetensors 0.8 writes .tmpXXXXXX beside what it is asked for, then renames it."""
+    program = (
+        "import os, signal, sys, torch, safetensors.torch\n"
+        "from pathlib import Path\n"
+        "from sae_course.training import checkpoint\n"
+        "from sae_course.runtime.writing import write_tensors\n"
+        "def killed(tensors, path, metadata):\n"
+        "    Path(path).with_name('.tmpAb3').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "safetensors.torch.save_file = killed\n"
+        "write_tensors(Path(sys.argv[1], checkpoint.FILE), {'a': torch.ones(3)})\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(tmp_path)], check=False)
+    assert done.returncode == -9
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] != [], "killed too early"
+    folders.begin(tmp_path, {"whose": "mine"})
+    assert list(tmp_path.rglob(".*")) == []
 
 
 @pytest.mark.parametrize("architecture", ["standard", "topk", "gated", "jumprelu"])

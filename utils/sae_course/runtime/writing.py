@@ -24,25 +24,21 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         CourseError: when the folder can't be written (read-only, disk full, …).
     """
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-        yield temporary
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # a temporary file is private; what replaces it should not be
-        os.replace(temporary, path)
-        temporary = None
+        # A folder of its own: beside the file that it is asked for, safetensors writes a temporary one of its
+        # own naming, which a kill would leave where nobody knows it.
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            temporary = Path(folder, path.name)
+            yield temporary
+            with temporary.open("r+b") as file:
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)  # safetensors makes a private file; what it replaces was not
+            os.replace(temporary, path)
     except OSError as error:
         raise _cant_write(path, error.strerror or str(error)) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
 
 
 def _cant_write(path: Path, why: str) -> CourseError:

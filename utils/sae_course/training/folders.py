@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
@@ -54,7 +55,7 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
     """
     for name in (checkpoint.FILE, _IDENTITY):
         for left in folder.glob(f".{name}.*"):
-            left.unlink(missing_ok=True)
+            shutil.rmtree(left, ignore_errors=True)
     write_json(folder / _IDENTITY, identity)
 
 
