@@ -1,0 +1,24 @@
+"""SAEs on toy data: six architectures over one common class, many independent copies in one tensor.
+
+The common class (``sae``); those whose sparsity a penalty buys (``penalised``, with the straight-through
+gradients of ``jump``); those that keep the largest activations (``topk``); a setting with several values over
+a batch of instances (``sweep``); training (``loop``).
+"""
+
+from .loop import train_toys
+from .penalised import Gated, JumpReLUSAE, Standard
+from .sae import Pass, ToySAE, squared_error
+from .topk import BatchTopK, Matryoshka, TopK
+
+__all__ = [
+    "BatchTopK",
+    "Gated",
+    "JumpReLUSAE",
+    "Matryoshka",
+    "Pass",
+    "Standard",
+    "TopK",
+    "ToySAE",
+    "squared_error",
+    "train_toys",
+]
