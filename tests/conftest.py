@@ -5,6 +5,10 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from sae_course.runtime.threads import wait_asleep
 
@@ -24,3 +28,21 @@ torch.set_num_threads(1)
 # A shell that starts the tests in the background has them ignore Ctrl-C; some send it to themselves.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Have a training get Ctrl-C once it has done so many steps."""
+    from sae_course.training import loop  # noqa: PLC0415 - seconds, and few tests train
+
+    step = loop.Loop._step
+
+    def stop(steps: int) -> None:
+        def stepped(self: loop.Loop, batch: Any) -> None:
+            step(self, batch)
+            if self.steps == steps:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(loop.Loop, "_step", stepped)
+
+    return stop

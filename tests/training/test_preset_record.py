@@ -1,16 +1,14 @@
 """What the presets are said to reach, and a piece of it made again."""
 
 import json
-import os
-import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sae_course import CourseError
 from sae_course.runs import Run
-from sae_course.training import loop, recorded_file, train
+from sae_course.training import recorded_file, train
 from sae_course.training.architectures import CONFIGS
 from sae_course.training.preset_values import PRESETS
 from sae_course.training.record_presets import PIECE, SEEDS, checksum, config, read, recorded, settings, table
@@ -23,16 +21,9 @@ def test_the_record_was_made_with_the_presets_as_they_are() -> None:
     assert all(len(runs) == len(SEEDS) for found in recorded().values() for runs in found.values())
 
 
-def test_a_piece_of_the_record_is_reproduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_piece_of_the_record_is_reproduced(tmp_path: Path, stop_after: Callable[[int], None]) -> None:
     """The first steps of a recorded run; another processor may round differently."""
-    step = loop.Loop._step
-
-    def stopped(self: loop.Loop, batch: Any) -> None:
-        step(self, batch)
-        if self.steps == PIECE:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(loop.Loop, "_step", stopped)
+    stop_after(PIECE)
     with pytest.raises(KeyboardInterrupt):
         train(config("tinystories", "batchtopk", 1), folder=tmp_path / "a", show=False)
     found = Run.load(tmp_path / "a").metrics["metrics/explained_variance"].loc[PIECE - 1]

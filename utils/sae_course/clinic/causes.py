@@ -1,4 +1,4 @@
-"""The causes that a diagnosis can name: what was done to the run, and how the trainer makes a symptom it."""
+"""The causes a diagnosis can name: what was done to the run, and how the trainer makes a symptom of it."""
 
 from dataclasses import dataclass
 

@@ -153,20 +153,16 @@ def _alike(runs: dict[str, Run], scratch: Path) -> dict[str, Run]:
 
 def _answer(one: Drawn, run: Run) -> dict[str, Any]:
     """What a run was trained with, and what the reference doctor says of it."""
-    from ..runs.configs import ABSENT, differences  # noqa: PLC0415
     from .doctor import diagnose  # noqa: PLC0415
-    from .patients import RECIPES, config_of, healthy_config  # noqa: PLC0415
+    from .patients import changed  # noqa: PLC0415
 
-    mine = config_of(one.cause, one.seed, one.severity)
-    theirs = healthy_config(RECIPES[one.cause].architecture, seed=one.seed)
     beside = reference(run)
     opinion = diagnose(run, None if beside is None else beside.runs)
-    rows = {key: value for key, (value, _) in differences(mine, theirs).items() if value is not ABSENT}
-    rows.pop("lr_end", None)  # it follows from the rate, and a constant schedule does not use it
+    rows = changed(one.cause, one.seed, one.severity)
     return {
         **asdict(one),
         "was": CAUSES[one.cause].was,
-        "changed": rows,
+        "changed": {name: value for name, (value, _) in rows.items()},
         "doctor": {
             "said": opinion.cause,
             "right": opinion.cause == one.cause,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..runs import Run
+from ..runs.configs import differences
 from .causes import HEALTHY
 
 if TYPE_CHECKING:
@@ -68,6 +69,21 @@ def config_of(cause: str, seed: int, severity: float = 0.5, **changes: Any) -> "
     """
     recipe = RECIPES[cause]
     return healthy_config(recipe.architecture, **({"seed": seed} | recipe.settings(severity) | changes))
+
+
+def changed(cause: str, seed: int, severity: float = 0.5, **changes: Any) -> dict[str, tuple[Any, ...]]:
+    """The settings in which a patient differs from the healthy run of its architecture and seed.
+
+    Args:
+        cause, seed, severity, changes: as for `config_of`.
+
+    Returns:
+        Dotted name of a setting: the patient's value, and the healthy run's.
+    """
+    mine = config_of(cause, seed, severity, **changes)
+    rows = differences(mine, healthy_config(RECIPES[cause].architecture, seed=seed))
+    # The rate's end follows from the rate, and a constant schedule does not use it.
+    return {name: values for name, values in rows.items() if name != "lr_end"}
 
 
 def train_patient(

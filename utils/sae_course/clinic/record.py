@@ -12,12 +12,10 @@ from typing import Any
 
 from ..runs import Run
 from ..runtime import home, write_json
-from . import archive, pool
+from . import archive, pool, shelf
 from .causes import BEYOND, HEALTHY, SEVEN
-from .patients import RECIPES, config_of, train_patient
+from .patients import RECIPES, changed, train_patient
 
-FOLDER = Path(__file__).parent / "recorded"
-ANSWERS = "answers.json"
 CONTROL = "control"
 """The part of the healthy runs of a cause whose architecture is not the ward's."""
 
@@ -118,7 +116,7 @@ def record(jobs: int | None = None) -> Path:
     for number, one in enumerate(pool.in_processes(_train, everything, jobs or pool.cores()), 1):
         print(f"{number}/{len(everything)} {one.key}", flush=True)
     write({one: train_one(one) for one in everything})
-    return FOLDER
+    return shelf.folder()
 
 
 def _train(one: Planned) -> None:
@@ -127,37 +125,29 @@ def _train(one: Planned) -> None:
 
 def write(runs: dict[Planned, Run]) -> None:
     """The tables of sealed runs, in an order that gives nothing away, and apart from them the answers."""
+    folder = shelf.folder()
     ordered = sorted(runs, key=lambda one: (one.part, one.key))
-    archive.write(FOLDER, {one.key: archive.sealed(runs[one], one.key) for one in ordered})
-    answers = {one.key: _answer(one) for one in ordered}
-    tables = {file: sha256((FOLDER / file).read_bytes()).hexdigest() for file in archive.TABLES.values()}
+    archive.write(folder, {one.key: archive.sealed(runs[one], one.key) for one in ordered})
+    answers = {one.key: answer(one) for one in ordered}
+    tables = {file: sha256((folder / file).read_bytes()).hexdigest() for file in archive.TABLES.values()}
     provenance = {
         "command": "sae-course clinic record",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread a run",
         "versions": {name: version(name) for name in ("sae-lens", "transformer-lens", "torch")},
         "sha256": tables,
     }
-    write_json(FOLDER / ANSWERS, {"provenance": provenance, "answers": answers})
+    write_json(folder / shelf.ANSWERS, {"provenance": provenance, "answers": answers})
 
 
-def _answer(one: Planned) -> dict[str, Any]:
+def answer(one: Planned) -> dict[str, Any]:
     """What a run was trained with: its cause, and how its configuration differs from the healthy one."""
-    from ..runs.configs import ABSENT  # noqa: PLC0415
-    from ..training import differences  # noqa: PLC0415 - seconds
-    from .patients import healthy_config  # noqa: PLC0415
-
-    architecture = "batchtopk" if one.part == CONTROL else RECIPES[one.cause].architecture
-    changed = {}
-    if one.part != CONTROL:
-        mine = config_of(one.cause, one.seed, one.severity, device="cpu", **one.changes)
-        theirs = healthy_config(architecture, seed=one.seed, device="cpu")
-        rows = differences(mine, theirs).rows
-        changed = {name: value for name, (value, _) in rows.items() if value is not ABSENT}
+    control = one.part == CONTROL  # the healthy run itself, and not of its cause's architecture
+    rows = {} if control else changed(one.cause, one.seed, one.severity, **one.changes)
     return {
         "part": one.part,
         "cause": one.cause,
         "seed": one.seed,
         "severity": one.severity,
-        "architecture": architecture,
-        "changed": changed,
+        "architecture": "batchtopk" if control else RECIPES[one.cause].architecture,
+        "changed": {name: value for name, (value, _) in rows.items()},
     }

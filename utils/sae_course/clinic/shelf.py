@@ -88,7 +88,7 @@ def _every() -> dict[str, Run]:
     return archive.read(folder())
 
 
-def configuration(name: str) -> "tuple[dict[str, tuple[Any, Any]], Config]":
+def configuration(name: str) -> "tuple[dict[str, tuple[Any, ...]], Config]":
     """What a run of the ward was trained with.
 
     Args:
@@ -98,12 +98,8 @@ def configuration(name: str) -> "tuple[dict[str, tuple[Any, Any]], Config]":
         The settings in which it differs from the healthy run, with both values; and its configuration, with
         seed 0, for this session's device.
     """
-    from ..training import differences  # noqa: PLC0415 - seconds
-    from .causes import HEALTHY  # noqa: PLC0415
-    from .patients import config_of  # noqa: PLC0415
+    from .patients import changed, config_of  # noqa: PLC0415
 
     answer = answers()[f"{name}, seed 0"]
-    cfg = config_of(answer["cause"], 0, answer["severity"])
-    rows = differences(cfg, config_of(HEALTHY, 0)).rows
-    # The rate's end follows from the rate, and a constant schedule does not use it.
-    return {key: (mine, theirs) for key, (mine, theirs) in rows.items() if key != "lr_end"}, cfg
+    asked = answer["cause"], 0, answer["severity"]
+    return changed(*asked), config_of(*asked)
