@@ -110,13 +110,13 @@ def fill(number, bank):
     add(
         bank,
         "unknown_cause",
-        r"run_\d\n  There is no cause \"sparsity coefficient too smal\": did you mean",
+        r"run_\d\n  There is no cause \"sparsity coefficient too smal\" here\. The nearest: sparsity coef",
         said(cause="sparsity coefficient too smal"),
     )
     add(
         bank,
         "no_such_cause",
-        r"run_\d\n  There is no cause \"zzz\": there are healthy, .*inflated metric\.",
+        r"run_\d\n  There is no cause \"zzz\" here\. There are: healthy, .*inflated metric\.",
         said(cause="zzz"),
     )
     add(

@@ -65,8 +65,9 @@ def test_the_configuration_is_locked_until_a_diagnosis_is_given(ward: Ward) -> N
             ward.reveal(2, nothing)
     wrong = Diagnosis("l0", "high", "no BOS", 3.0)
     shown = ward.reveal(2, wrong)  # wrong, but committed
-    assert list(shown.rows) == ["sae.d_sae"]
-    assert str(shown.cfg.sae.d_sae) in str(shown)
+    assert shown.differences.names == ("run 2", "run 0")
+    assert shown.differences.rows == {"sae.d_sae": (shown.cfg.sae.d_sae, 512)}
+    assert f"{shown.cfg.sae.d_sae:,}" in str(shown)
     assert "sae.d_sae" in shown._repr_html_()
     for text in (str(shown), shown._repr_html_()):  # why it shows, whatever was said
         assert "dictionary too wide" in text
@@ -82,8 +83,9 @@ def test_the_healthy_runs_configuration_differs_in_nothing(ward: Ward) -> None:
     [
         ({"symptom": ["l0"]}, "the name of one metric"),
         ({"direction": "up"}, '"high" or "low", not \'up\''),
-        ({"cause": "too wide"}, 'did you mean "dictionary too wide"'),
-        ({"cause": "flu"}, "there are healthy, "),
+        ({"cause": "too wide"}, 'no cause "too wide" here. The nearest: dictionary too wide'),
+        ({"cause": "flu"}, "There are: healthy, "),
+        ({"cause": ["healthy"]}, "the name of one cause"),
         ({"evidence": "147"}, "a number, not '147'"),
         ({"evidence": float("nan")}, "a number, not nan"),
         ({"evidence": True}, "a number, not True"),

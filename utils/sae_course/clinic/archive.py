@@ -51,7 +51,6 @@ def write(folder: Path, runs: Mapping[str, Run]) -> None:
         CourseError: for a histogram whose edges aren't, and when a file can't be written.
     """
     import io  # noqa: PLC0415
-    import warnings  # noqa: PLC0415
 
     import pandas as pd  # noqa: PLC0415 - half a second
 
@@ -64,9 +63,7 @@ def write(folder: Path, runs: Mapping[str, Run]) -> None:
     )
     for table, file in ((metrics, TABLES[METRICS]), (histograms, TABLES[HISTOGRAMS])):
         data = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            table.to_parquet(data, compression="zstd", compression_level=19, index=False)
+        table.to_parquet(data, compression="zstd", compression_level=19, index=False)
         write_atomic(folder / file, data.getvalue())
 
 

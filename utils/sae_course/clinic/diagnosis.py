@@ -1,12 +1,11 @@
 """What a learner says about a run."""
 
-import difflib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..runs.metrics import find
 from ..runtime import CourseError
-from .causes import CAUSES
+from .causes import CAUSES, HEALTHY
 
 
 @dataclass(frozen=True)
@@ -31,16 +30,11 @@ class Diagnosis:
             raise CourseError(f'symptom is the name of one metric, such as "l0", not {self.symptom!r}.')
         if self.direction not in ("high", "low"):
             raise CourseError(f'direction is "high" or "low", not {self.direction!r}.')
-        if self.cause not in CAUSES:
-            raise CourseError(f'There is no cause "{self.cause}": {_near(self.cause, list(CAUSES))}')
+        if not isinstance(self.cause, str):
+            raise CourseError(f'cause is the name of one cause, such as "{HEALTHY}", not {self.cause!r}.')
+        find(self.cause, CAUSES, "cause")
         number = isinstance(self.evidence, int | float) and not isinstance(self.evidence, bool)
         if not number or not math.isfinite(self.evidence):
             raise CourseError(
                 f"evidence is the symptom's value at the end of the run, a number, not {self.evidence!r}."
             )
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(name).lower(), known, 2, 0.5)
-    near += [one for one in known if name and str(name).lower() in one and one not in near]
-    return f'did you mean "{near[0]}"?' if near else f"there are {', '.join(known)}."

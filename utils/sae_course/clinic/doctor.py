@@ -1,6 +1,6 @@
 """The reference doctor: a run's cause from its metrics alone, with its evidence, or "not sure"."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from math import inf
@@ -190,14 +190,12 @@ def diagnose(run: Run, healthy: Run | Sequence[Run] | None = None) -> Opinion:
     reference = None if healthy is None else usual([healthy] if isinstance(healthy, Run) else healthy)
     fitting: list[tuple[str, tuple[Finding, ...]]] = []
     near: list[tuple[tuple[float, bool], str, tuple[Finding, ...]]] = [((0.0, False), "", ())]
-    for cause, found in _looked_for(mine, reference):
-        judged = [finding for finding in found if finding.judged]
-        if not judged or not found[0].judged:
-            continue
-        present = sum(finding.present for finding in judged)
+    for cause in SIGNS:
+        found = findings(cause, mine, reference)
+        present = sum(finding.present for finding in found)
         if present == len(found):
             fitting.append((cause, found))
-        else:
+        elif found[0].judged:
             # Of equals the first, but for the healthy one: nobody is accused on a tie.
             near.append(((present / len(found), cause == HEALTHY), cause, found))
     if not fitting:
@@ -207,9 +205,7 @@ def diagnose(run: Run, healthy: Run | Sequence[Run] | None = None) -> Opinion:
     return Opinion(cause, found, also=tuple(name for name, _ in others if name != HEALTHY))
 
 
-def _looked_for(mine: Readings, healthy: Readings | None) -> Iterator[tuple[str, tuple[Finding, ...]]]:
-    for cause, signs in SIGNS.items():
-        yield (
-            cause,
-            tuple(Finding(sign, getattr(mine, sign.reading), sign.bounds(healthy)) for sign in signs),
-        )
+def findings(cause: str, mine: Readings, healthy: Readings | None) -> tuple[Finding, ...]:
+    """The signs of a cause as they are in a run's readings, beside a healthy run's where there are any."""
+    signs = SIGNS[cause]
+    return tuple(Finding(sign, getattr(mine, sign.reading), sign.bounds(healthy)) for sign in signs)

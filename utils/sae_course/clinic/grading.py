@@ -8,8 +8,8 @@ from ..runtime import CourseError
 from . import shelf
 from .causes import CAUSES, HEALTHY
 from .diagnosis import Diagnosis
-from .doctor import SIGNS, Finding
-from .measured import Readings, readings, usual
+from .doctor import findings
+from .measured import readings, usual
 from .ward import CONTROL, Patient, Ward
 
 SPREAD = 4.0
@@ -129,7 +129,7 @@ def next_look(patient: Patient, healthy: Patient, said: str) -> str:
     if said == HEALTHY:
         return "A healthy run has no symptom."
     mine, theirs = readings(patient.runs[0]), usual(healthy.runs)
-    for finding in _findings(said, mine, theirs):
+    for finding in findings(said, mine, theirs):
         if finding.judged and not finding.present:
             return (
                 f'Were the cause "{said}", one would see that {finding.sign.words.removeprefix("and ")}. '
@@ -155,10 +155,6 @@ LOOK = {
     "variance_of_length": "the activations' length beside their variance",
 }
 """Where a reading is seen in the ward's figures."""
-
-
-def _findings(cause: str, mine: Readings, healthy: Readings) -> list[Finding]:
-    return [Finding(sign, getattr(mine, sign.reading), sign.bounds(healthy)) for sign in SIGNS[cause]]
 
 
 def _another(ward: Ward, patient: Patient) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from html import escape
 from math import isnan
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 BEFORE_DECAY = (0.6, 0.8)
 """Shares of the run between which `Readings.still_falling` looks: after the first descent, and before the
 learning rate decays, over the last fifth in the course's presets."""
+_PRESERVED = "model_performance_preservation"
 _LAST = 3  # values that an end is the mean of
 
 
@@ -74,11 +74,9 @@ class Readings:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><td style="text-align:left">{escape(name)}</td><td>{value:.4g}</td></tr>'
-            for name, value in self.known().items()
-        )
-        return f"<table><tbody>{rows}</tbody></table>"
+        from ..runs.view import table  # noqa: PLC0415
+
+        return table(["reading"], {name: [f"{value:.4g}"] for name, value in self.known().items()})
 
 
 NAMES = tuple(field.name for field in fields(Readings))
@@ -99,8 +97,8 @@ def readings(run: Run) -> Readings:
         "width": _width(run),
         "coarse": _coarse(run),
         "batch_variation": _batch_variation(run),
-        "loss_recovered": _last(run, "model_performance_preservation.ce_loss_score"),
-        "ce_without_sae": _last(run, "model_performance_preservation.ce_loss_without_sae"),
+        "loss_recovered": _last(run, f"{_PRESERVED}.ce_loss_score"),
+        "ce_without_sae": _last(run, f"{_PRESERVED}.ce_loss_without_sae"),
     }
     if (dead := _last(run, "sparsity/dead_features")) is not None and values["width"]:
         values["dead"] = dead / values["width"]
@@ -195,9 +193,6 @@ def _ratios(run: Run, values: dict[str, Any]) -> dict[str, float | None]:
     if squared is not None and length and trained is not None and trained < 1:
         found["variance_of_length"] = squared / (1 - trained) / length**2
     return found
-
-
-_PRESERVED = "model_performance_preservation"
 
 
 def _coarse(run: Run) -> float | None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
+from functools import cache
 from statistics import mean, stdev
 
 from ..runs import Run
 from ..runtime import CourseError
-from .measured import readings
+from .measured import Readings, readings
 from .ward import CONTROL, open_ward
 
 DEVIATIONS = 6.0
@@ -57,6 +57,12 @@ class Verdict:
         below = self.value < self.centre - self.reach and self.what.worse in ("low", "both")
         return not above and not below
 
+    @property
+    def shown(self) -> str:
+        """The value, marked where it is not fine."""
+        value = "–" if self.value is None else f"{self.value:.4g}"
+        return value if self.fine else f"{value} ✘"
+
 
 @dataclass(frozen=True)
 class Recovery:
@@ -70,26 +76,18 @@ class Recovery:
         """The runs all of whose readings are as a healthy run's."""
         return tuple(name for name, found in self.verdicts.items() if all(one.fine for one in found))
 
-    def _rows(self) -> list[list[str]]:
-        first = next(iter(self.verdicts.values()))
-        rows = [["", *(one.what.label for one in first)]]
-        rows.append(["healthy ± reach", *(f"{one.centre:.4g} ± {one.reach:.2g}" for one in first)])
-        for name, found in self.verdicts.items():
-            cells = ("–" if one.value is None else f"{one.value:.4g}" for one in found)
-            marks = ("" if one.fine else " ✘" for one in found)
-            rows.append([name, *(cell + mark for cell, mark in zip(cells, marks, strict=True))])
-        return rows
-
     def __str__(self) -> str:
         return f"{len(self.healed)} of {len(self.verdicts)}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head, *rows = self._rows()
-        top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        return f"<p>healed: {self}</p><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+        from ..runs.view import table  # noqa: PLC0415
+
+        first = next(iter(self.verdicts.values()))
+        rows = {"healthy ± reach": [f"{one.centre:.4g} ± {one.reach:.2g}" for one in first]}
+        rows |= {name: [one.shown for one in found] for name, found in self.verdicts.items()}
+        return f"<p>healed: {self}</p>{table([one.what.label for one in first], rows)}"
 
 
 def recovery(repaired: Mapping[str, Run]) -> Recovery:
@@ -108,13 +106,17 @@ def recovery(repaired: Mapping[str, Run]) -> Recovery:
 
 def judged(run: Run) -> tuple[Verdict, ...]:
     """Each of `COMPARED` for one run."""
-    seeds = [readings(one) for one in open_ward()[CONTROL].runs]
     mine = readings(run)
     found = []
     for what in COMPARED:
-        usual = [float(getattr(one, what.reading)) for one in seeds]
+        usual = [float(getattr(one, what.reading)) for one in _healthy()]
         centre = mean(usual)
         floor = what.floor * abs(centre) if what.relative else what.floor
         reach = max(DEVIATIONS * stdev(usual), floor)
         found.append(Verdict(what, getattr(mine, what.reading), centre, reach))
     return tuple(found)
+
+
+@cache
+def _healthy() -> tuple[Readings, ...]:
+    return tuple(readings(run) for run in open_ward()[CONTROL].runs)

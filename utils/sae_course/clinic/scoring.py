@@ -27,9 +27,14 @@ class Score:
     """What the doctor called it: n."""
 
     @property
+    def right(self) -> int:
+        """Of how many runs the cause was named; "not sure" is not naming it."""
+        return sum(a == b for a, b in zip(self.truth, self.said, strict=True))
+
+    @property
     def accuracy(self) -> float:
-        """Share of the runs whose cause was named; "not sure" is not naming it."""
-        return sum(a == b for a, b in zip(self.truth, self.said, strict=True)) / len(self.truth)
+        """Share of the runs whose cause was named."""
+        return self.right / len(self.truth)
 
     @property
     def confusion(self) -> "pd.DataFrame":
@@ -60,8 +65,7 @@ class Score:
         return draw_confusion(list(table.index), table.to_numpy(), str(self), named=list(table.columns))
 
     def __str__(self) -> str:
-        right = sum(a == b for a, b in zip(self.truth, self.said, strict=True))
-        return f"right on {right} of {len(self.truth)} runs ({self.accuracy:.0%})"
+        return f"right on {self.right} of {len(self.truth)} runs ({self.accuracy:.0%})"
 
     __repr__ = __str__
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sae_lens import LanguageModelSAERunnerConfig
 
     from ..figures.runs import Curve
+    from ..training.describe import Differences
 
     Config: TypeAlias = LanguageModelSAERunnerConfig[Any]
 
@@ -52,40 +53,24 @@ class Patient:
 class Revealed:
     """What a run was trained with, beside the healthy run, and why it shows. Shows itself as a table."""
 
-    name: str
-    rows: dict[str, tuple[Any, Any]]
-    """Dotted name of a setting: the run's value, and the healthy run's."""
+    differences: "Differences"
+    """The settings in which the two differ: the run's values, and the healthy run's."""
     cfg: "Config"
     """The run's configuration, for this session's device."""
     cause: Cause
 
-    def _table(self) -> list[tuple[str, str, str]]:
-        shown = [(name, _shown(mine), _shown(theirs)) for name, (mine, theirs) in self.rows.items()]
-        return [("setting", self.name, CONTROL), *shown]
-
     def __str__(self) -> str:
-        if not self.rows:
-            return f"{self.name} and {CONTROL} have the same configuration."
-        widths = [max(len(row[place]) for row in self._table()) for place in range(3)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in self._table()
-        ]
-        return "\n".join([*lines, "", f"{self.cause.name}: {self.cause.how} {self.cause.cure}"])
+        if not self.differences:
+            return f"{' and '.join(self.differences.names)} have the same configuration."
+        return f"{self.differences}\n\n{self.cause.name}: {self.cause.how} {self.cause.cure}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        if not self.rows:
+        if not self.differences:
             return f"<p>{escape(str(self))}</p>"
-        left = ' style="text-align:left"'
-        head, *rows = self._table()
-        top = "".join(f"<th{left}>{escape(cell)}</th>" for cell in head)
-        body = "".join(
-            "<tr>" + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-        )
         why = f"<p><b>{escape(self.cause.name)}.</b> {escape(self.cause.how)} {escape(self.cause.cure)}</p>"
-        return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{why}"
+        return self.differences._repr_html_() + why
 
 
 @dataclass(frozen=True)
@@ -196,14 +181,17 @@ class Ward:
         Raises:
             CourseError: when there is no such run, or the diagnosis is none.
         """
+        from ..training.describe import Differences  # noqa: PLC0415 - seconds
+
         patient = self[name]
         if not isinstance(diagnosis, Diagnosis):
             raise CourseError(
                 f"The configuration of {patient.name} is locked until you commit yourself: give a "
                 f"Diagnosis(symptom=…, direction=…, cause=…, evidence=…), not {type(diagnosis).__name__}."
             )
+        rows, cfg = shelf.configuration(patient.name)
         cause = CAUSES[shelf.answers()[f"{patient.name}, seed 0"]["cause"]]
-        return Revealed(patient.name, *shelf.configuration(patient.name), cause)
+        return Revealed(Differences((patient.name, CONTROL), rows), cfg, cause)
 
     def _seed(self, patient: Patient, seed: int) -> Run:
         if seed not in range(len(patient.runs)):
@@ -215,17 +203,9 @@ class Ward:
         return [self[CONTROL], *(one for one in asked if one.name != CONTROL)]
 
     def _curve(self, patient: Patient, metric: str) -> "Curve | None":
-        import pandas as pd  # noqa: PLC0415
+        from ..runs.comparison import mean_curve  # noqa: PLC0415
 
-        from ..figures.runs import Curve  # noqa: PLC0415
-
-        columns = [run.metrics[metric].dropna() for run in patient.runs if metric in run.metrics]
-        if not columns:
-            return None
-        values = pd.concat(columns, axis=1, join="inner").sort_index()
-        steps, middle = values.index.to_numpy(), values.mean(axis=1).to_numpy()
-        low, high = values.min(axis=1).to_numpy(), values.max(axis=1).to_numpy()
-        return Curve(patient.name, steps, middle, low, high, control=patient.name == CONTROL)
+        return mean_curve(patient.runs, metric, patient.name, control=patient.name == CONTROL)
 
     def _rows(self) -> tuple[list[str], dict[str, list[str]]]:
         metrics = [name for name in BROWSED if name in self.metrics]
@@ -237,13 +217,10 @@ class Ward:
         return [short(name) for name in metrics], rows
 
     def __str__(self) -> str:
+        import pandas as pd  # noqa: PLC0415
+
         head, rows = self._rows()
-        table = [["", *head], *([name, *cells] for name, cells in rows.items())]
-        widths = [max(len(row[place]) for row in table) for place in range(len(table[0]))]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in table
-        )
+        return str(pd.DataFrame.from_dict(rows, orient="index", columns=head).to_string())
 
     __repr__ = __str__
 
@@ -264,7 +241,3 @@ def open_ward() -> Ward:
     names = sorted({key.partition(",")[0] for key in runs})
     groups = {name: tuple(run for key, run in runs.items() if key.startswith(f"{name},")) for name in names}
     return Ward({name: Patient(name, members) for name, members in groups.items()})
-
-
-def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

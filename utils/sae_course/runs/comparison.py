@@ -1,7 +1,7 @@
 """Several runs side by side: final metrics, what differs in their configurations, curves, histograms."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -82,11 +82,12 @@ class Comparison:
         name = find(metric, self.table.columns)
         grey = self._control(control)
         groups = self._groups() if by_seed else {label: [i] for i, label in enumerate(self.names)}
-        curves = [
-            curve
-            for label, members in groups.items()
-            if (curve := self._curve(name, label, members, grey)) is not None
-        ]
+        curves = []
+        for label, members in groups.items():
+            runs = [self.runs[i] for i in members]
+            curve = mean_curve(runs, name, label, control=any(run is grey for run in runs))
+            if curve is not None:
+                curves.append(curve)
         if not curves:
             raise CourseError(f'No run has a value of "{name}".')
         return draw_curves(curves, self._ends(name, groups), axis=axis(name), log=log)
@@ -149,27 +150,6 @@ class Comparison:
         parts = [f"ends at {' to '.join(words)}"] if words else []
         parts += [f"ends without a number: {', '.join(lost)}"] if lost else []
         return f"{metric} {'; '.join(parts)}"
-
-    def _curve(self, metric: str, label: str, members: list[int], control: Run | None) -> "Curve | None":
-        import pandas as pd  # noqa: PLC0415
-
-        from ..figures.runs import Curve  # noqa: PLC0415
-
-        runs = [self.runs[i] for i in members]
-        every = [run.metrics[metric].dropna() for run in runs if metric in run.metrics]
-        columns = [column for column in every if len(column)]
-        if not columns:
-            return None
-        values = pd.concat(columns, axis=1, join="inner").sort_index()
-        if values.empty:
-            raise CourseError(
-                f'The runs of "{label}" share no step at which {metric} was taken: draw them one by one, '
-                "with by_seed=False."
-            )
-        curve = Curve(label, values.index.to_numpy(), values.mean(axis=1).to_numpy())
-        if len(columns) > 1:
-            curve = curve._replace(low=values.min(axis=1).to_numpy(), high=values.max(axis=1).to_numpy())
-        return curve._replace(control=any(run is control for run in runs))
 
     def _groups(self) -> dict[str, list[int]]:
         """Runs that differ in nothing but their seed, under a name for all of them."""
@@ -242,6 +222,39 @@ def compare(*runs: Run | str | Path, control: Run | str | Path | None = None) ->
             "There is no run to compare: compare(run, other, …), or compare(*list_runs(folder))."
         )
     return Comparison(tuple(every), grey)
+
+
+def mean_curve(runs: Sequence[Run], metric: str, label: str, *, control: bool = False) -> "Curve | None":
+    """A metric over training: of several runs their mean, with a band from the smallest to the largest.
+
+    At the steps that all of them have. A run without a value is left out; None where there is no other.
+
+    Args:
+        metric: its name in full.
+        label: of the curve.
+        control: whether it is drawn grey and dashed.
+
+    Raises:
+        CourseError: when the runs share no step.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    from ..figures.runs import Curve  # noqa: PLC0415
+
+    every = [run.metrics[metric].dropna() for run in runs if metric in run.metrics]
+    columns = [column for column in every if len(column)]
+    if not columns:
+        return None
+    values = pd.concat(columns, axis=1, join="inner").sort_index()
+    if values.empty:
+        raise CourseError(
+            f'The runs of "{label}" share no step at which {metric} was taken: draw them one by one, '
+            "with by_seed=False."
+        )
+    curve = Curve(label, values.index.to_numpy(), values.mean(axis=1).to_numpy(), control=control)
+    if len(columns) > 1:
+        curve = curve._replace(low=values.min(axis=1).to_numpy(), high=values.max(axis=1).to_numpy())
+    return curve
 
 
 def _loaded(run: Any) -> Run:
