@@ -109,7 +109,7 @@ off = {
 pd.Series({name: f"{sum(found)} of {len(found)}" for name, found in off.items()}, name="metrics off")
 
 # %% [markdown]
-# **Analysis.** Nearly everything is off in nearly every sick run: an SAE that fires too much reconstructs better, keeps longer decoder vectors, and shrinks less. So "off" is no
+# **Analysis.** Nearly everything is off in nearly every sick run: an SAE that fires too much reconstructs better, and shrinks less. So "off" is no
 # diagnosis. The question is which metric is off *first*, and which is off *because of it*; and which is **not** off, although a tempting cause would
 # move it. Four deviations is a high bar on purpose: with five seeds the spread itself is only roughly known.
 #
@@ -403,7 +403,7 @@ check.repairs(repair)
 
 # %% [markdown]
 # Predict: will all six end like run 0? Then train them, all at once, on one stream of activations, with a seed each that run 0 did not have. (Evaluated
-# at the end only, which saves a third of the time.)
+# at the end only, which saves much of the time.)
 
 # %%
 diagnoses = {"run 1": run_1, "run 2": run_2, "run 3": run_3, "run 4": run_4, "run 5": run_5, "run 6": run_6}
@@ -500,7 +500,7 @@ print("always 'healthy':", clinic.score(lambda run: "healthy"))
 print(f"doctor: {mine}; the reference doctor: {reference}; repaired within seed noise: {healing}")
 
 # %% [markdown]
-# **Analysis.** Six questions in the right order go a long way, and a doctor with more causes in mind has more ways to be wrong. The reference doctor knows fourteen; where no
+# **Analysis.** Six questions in the right order go a long way, and a doctor with more causes in mind has more ways to be wrong. The reference doctor knows thirteen illnesses; where no
 # cause has all of its signs it says "not sure", and here it does so for two runs whose learning rate was so high that not even the decay helped: the sign
 # it waits for, an error that falls once the rate decays, is missing in the worst cases. Mildly ill runs are the other frontier. The bounds decide where illness begins, and one that
 # catches the mildest case calls a healthy run sick. So a doctor has to show its evidence:
