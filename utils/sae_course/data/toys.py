@@ -54,6 +54,10 @@ class ToyWorld:
             parent >= child or parent < -1 for child, parent in enumerate(self.parent)
         ):
             raise CourseError("parent: every feature's parent has to stand before it, or be -1.")
+        if self.exclusive:
+            most = float((self._siblings()[1] + self.probability).max())
+            if most > 1 + 1e-6:  # the last of them would be rarer than `presence` says
+                raise CourseError(f"probability: exclusive siblings' sum to {most:.3g}, and can't exceed 1.")
 
     @property
     def n_inst(self) -> int:
@@ -161,4 +165,6 @@ def orthogonal_directions(
     if n_features > d_in:
         raise CourseError(f"{n_features} features can't be orthogonal in {d_in} dimensions.")
     gaussian = torch.randn(n_inst, d_in, n_features, generator=generator, device=generator.device)
-    return torch.linalg.qr(gaussian).Q.transpose(1, 2).contiguous()
+    Q, R = torch.linalg.qr(gaussian)
+    signs = R.diagonal(dim1=1, dim2=2).sign()  # of LAPACK's choice: it would prefer half of all directions
+    return (Q * signs[:, None]).transpose(1, 2).contiguous()
