@@ -288,7 +288,11 @@ def test_a_file_system_that_is_read_only(tmp_path: Path, monkeypatch: pytest.Mon
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return opened(path, flags, *rest, **more)  # type: ignore[arg-type]
 
+    def refuse_folder(path: object, mode: int = 0o777) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
     monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "mkdir", refuse_folder)
     with pytest.raises(CourseError, match="Read-only file system"):
         recorder.log(59, {"x": 1})
     with pytest.raises(CourseError, match="Read-only file system"):
