@@ -162,7 +162,7 @@ class Matryoshka(BatchTopK):
         """
         super().__init__(n_inst, d_in, d_sae, generator, k=k, threshold_rate=threshold_rate)
         self.widths = list(widths)
-        if self.widths != sorted(set(self.widths)) or self.widths[0] < 1 or self.widths[-1] != d_sae:
+        if self.widths != sorted(set(self.widths)) or self.widths[:1] < [1] or self.widths[-1] != d_sae:
             raise CourseError(f"widths rise from at least 1 to d_sae = {d_sae}: {self.widths}.")
 
     def training_pass(self, h: Float[Tensor, "inst batch d_in"], dead: Bool[Tensor, "inst d_sae"]) -> Pass:
