@@ -43,11 +43,16 @@ def train_toys(
         The snapshots.
 
     Raises:
-        CourseError: when the number of worlds doesn't divide the number of instances.
+        CourseError: when the number of worlds doesn't divide the number of instances, or for more snapshots
+            than steps.
     """
     n_inst, d_sae, _ = sae.W_dec.shape
     if n_inst % world.n_inst:
         raise CourseError(f"{n_inst} SAEs can't be spread evenly over {world.n_inst} worlds.")
+    if snapshots > steps:
+        raise CourseError(
+            f"{snapshots} snapshots of {steps} steps: there can be one after each step at most."
+        )
     optimiser = torch.optim.Adam([p for p in sae.parameters() if p.requires_grad], lr=lr)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (steps - step) / max(1.0, decay * steps))
