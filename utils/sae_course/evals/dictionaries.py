@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from ..runtime import CourseError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
     from jaxtyping import Float
     from torch import Tensor
 
@@ -68,6 +71,12 @@ def dictionary_scores(
 
     if len({len(one) for one in (activations, reconstruction, latents, features, decoder, directions)}) > 1:
         raise CourseError("dictionary_scores takes tensors with the same number of instances.")
+    sizes = [one.shape[1] for one in (activations, reconstruction, latents, features)]
+    if len(set(sizes)) > 1:  # a batch of 1 would be repeated without a word
+        raise CourseError(
+            "dictionary_scores takes activations, reconstruction, latents and features of the same batch, "
+            f"not of {sizes} samples."
+        )
     error = (activations - reconstruction).pow(2).sum((1, 2))
     variance = (activations - activations.mean(1, keepdim=True)).pow(2).sum((1, 2))
     size, present = activations.norm(dim=-1), activations.norm(dim=-1) > 1e-6
@@ -127,3 +136,26 @@ def detection(
     precision = hits / fires.float().sum(1).clamp(min=1)
     recall = hits / truth.float().sum(1).clamp(min=1)
     return precision, recall, 2 * precision * recall / (precision + recall).clamp(min=1e-12)
+
+
+def scores_table(results: "Mapping[str, DictionaryScores]", columns: "Sequence[str]") -> "pd.DataFrame":
+    """Scores side by side: a row for each result, mean ± standard deviation over its instances.
+
+    Args:
+        results: by name.
+        columns: of `DictionaryScores`.
+
+    Raises:
+        CourseError: for a column that there isn't.
+    """
+    import pandas as pd  # noqa: PLC0415 - half a second
+
+    known = [field.name for field in fields(DictionaryScores)]
+    if unknown := [name for name in columns if name not in known]:
+        raise CourseError(f"There is no score {unknown[0]!r}: there are {', '.join(known)}.")
+    rows = {name: [_spread(getattr(found, column)) for column in columns] for name, found in results.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
+
+
+def _spread(values: "Float[Tensor, ' inst']") -> str:
+    return f"{values.mean():.3f} ± {values.std():.3f}" if len(values) > 1 else f"{values.mean():.3f}"
