@@ -64,12 +64,16 @@ def draw_curves(curves: Sequence[Curve], title: str, *, axis: str, log: bool = F
     return fig
 
 
-def draw_panels(panels: Mapping[str, Sequence[Curve]], title: str) -> go.Figure:
+def draw_panels(
+    panels: Mapping[str, Sequence[Curve]], title: str, *, along: str = STEP, log: bool = False
+) -> go.Figure:
     """Several metrics over the same steps, a panel for each.
 
     Args:
         panels: what the heights in the panel are, with their unit, and its curves.
         title: the finding.
+        along: what the curves' ``steps`` are, where they are something else.
+        log: whether these are on a logarithmic axis.
     """
     cols = min(len(panels), 2)
     rows = -(-len(panels) // cols)
@@ -85,7 +89,10 @@ def draw_panels(panels: Mapping[str, Sequence[Curve]], title: str) -> go.Figure:
         for number, curve in enumerate(_controls_first(curves)):
             legend = place == 0 and len(curves) > 1
             _add_curve(fig, curve, _line(curves, number), legend=legend, row=row, col=col)
-        fig.update_xaxes(title_text=STEP if place >= len(panels) - cols else None, row=row, col=col)
+        lowest = place >= len(panels) - cols
+        fig.update_xaxes(
+            title_text=along if lowest else None, type="log" if log else "linear", row=row, col=col
+        )
     fig.update_annotations(font_size=12)
     set_title(fig, title, body=60 + 200 * rows, head=36)
     return fig
@@ -187,7 +194,7 @@ def _line(series: Sequence[Curve] | Sequence[Changing], number: int) -> dict[str
     """The line of the ``number``th as they are drawn: a colour each, and another dash when these run out."""
     controls = sum(one.control for one in series)
     if number < controls:
-        return {"color": CONTROL, "width": 2, "dash": "dash"}
+        return {"color": CONTROL, "width": 2, "dash": _DASHES[1 + number % (len(_DASHES) - 1)]}
     place = number - controls
     dash = _DASHES[place // len(PALETTE) % len(_DASHES)]
     return {"color": PALETTE[place % len(PALETTE)], "width": 2, "dash": dash}

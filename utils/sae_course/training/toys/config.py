@@ -1,0 +1,52 @@
+"""Chapter 02a's settings at both scales."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from ...runtime import current
+
+
+@dataclass(frozen=True)
+class VariantsConfig:
+    """Everything chapter 02a can be told. Fractions are of 1, lengths of time are training steps."""
+
+    n_inst: int = 3
+    """Worlds side by side, each with directions, data and SAEs of its own: the spread is the error bar."""
+    steps: int = 600
+    batch_size: int = 512
+    lr: float = 1e-2
+    decay: float = 0.5
+    """Fraction of the steps, at the end, over which the learning rate falls to zero in a line."""
+    dead_window: int = 100
+    """A latent silent for this many steps counts as dead in training."""
+
+    sweep_steps: int = 1500
+    sweep: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.4, 0.8)
+    """L1 coefficients of part 1, in a world of 64 features in 32 dimensions."""
+
+    d_sae: int = 64
+    """Latents in the world of families: as many as features in its first two generations."""
+    k: int = 4
+    """Latents that fire on a sample, on average, of all SAEs that are compared."""
+    widths: tuple[int, ...] = (16, 32, 64)
+    """The Matryoshka's."""
+    l1: float = 0.55
+    """Coefficient with which a standard SAE comes to an L0 of about ``k``."""
+    gate_l1: float = 0.63
+    """The same, of a gated SAE."""
+    l0: float = 0.09
+    """The same, of a JumpReLU SAE."""
+    threshold: float = 0.01
+    bandwidth: float = 0.05
+    threshold_rate: float = 0.01
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:16} {value}" for name, value in dataclasses.asdict(self).items())
+
+
+_CONFIGS = {"mini": VariantsConfig(), "full": VariantsConfig(n_inst=8, steps=3000, sweep_steps=6000)}
+
+
+def variants_config(scale: str | None = None) -> VariantsConfig:
+    """The settings of chapter 02a at a scale; the session's own when not given."""
+    return _CONFIGS[scale or current().scale]

@@ -1,0 +1,81 @@
+"""Chapter 02a's recorded comparison: every architecture over a range of sparsity, and what lies beneath."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...runtime import CourseError
+from .. import recorded_file
+
+if TYPE_CHECKING:
+    from ...figures.runs import Curve
+
+FILE = "toy_variants.json"
+NAMES = {
+    "explained_variance": "explained variance",
+    "mcc": "recovery (MCC)",
+    "f1": "F1 of latents as detectors",
+    "shrinkage": "shrinkage",
+    "dead": "dead latents",
+    "decoder_cosine": "mean |cosine| in the decoder",
+    "least_decoder_cosine": "least cosine in the decoder",
+}
+
+
+def recorded_comparison() -> dict[str, Any]:
+    """What ``python -m sae_course.training.toys.record`` measured.
+
+    Returns:
+        ``settings``; ``variants`` and ``baselines``: by name a list of rows, one for each SAE, with its
+        ``value`` (of the setting that says how sparse), its ``world`` and its scores.
+
+    Raises:
+        CourseError: when the file was changed after it was recorded.
+    """
+    found = recorded_file.read(FILE)
+    record: dict[str, Any] = recorded_file.untouched(FILE, found, "record")
+    return record
+
+
+def frontiers(
+    record: dict[str, Any], names: Sequence[str], metrics: Sequence[str], *, baselines: bool = False
+) -> "dict[str, list[Curve]]":
+    """Metrics against L0, to be drawn: a panel for each metric, a curve for each architecture.
+
+    Args:
+        record: of `recorded_comparison`.
+        names: of the architectures.
+        metrics: of `NAMES`.
+        baselines: whether to add these, as controls.
+
+    Raises:
+        CourseError: for a name that there isn't.
+    """
+    rows = {name: _rows(record["variants"], name) for name in names}
+    below = record["baselines"] if baselines else {}
+    return {
+        NAMES[metric]: [
+            *(_curve(name, rows[name], metric) for name in names),
+            *(_curve(name, found, metric, control=True) for name, found in below.items()),
+        ]
+        for metric in metrics
+    }
+
+
+def _rows(variants: dict[str, Any], name: str) -> list[dict[str, float]]:
+    if name not in variants:
+        raise CourseError(f'"{name}" was not recorded: there are {", ".join(variants)}.')
+    found: list[dict[str, float]] = variants[name]
+    return found
+
+
+def _curve(name: str, rows: list[dict[str, float]], metric: str, control: bool = False) -> "Curve":
+    import pandas as pd  # noqa: PLC0415 - half a second
+
+    from ...figures.runs import Curve  # noqa: PLC0415 - plotly
+
+    table = pd.DataFrame(rows).groupby("value")
+    order = table["l0"].mean().sort_values().index
+    over = table[metric].agg(["mean", "min", "max"]).loc[order]
+    l0 = table["l0"].mean().loc[order].to_numpy()
+    middle, low, high = (over[column].to_numpy() for column in ("mean", "min", "max"))
+    return Curve(name, l0, middle, low, high, control)
