@@ -90,8 +90,8 @@ CASES = {
     ),
 }
 BATCHED = ["batchtopk", "matryoshka"]
-# The middle of the three values: few enough of a sample's positive latents that some are cut off.
-VALUES: dict[str, list[Any]] = {"coefficient": [0.1, 0.7, 2.0], "k": [1, 3, 6]}
+# The middle k cuts off some of a sample's positive latents; the last is more than are positive.
+VALUES: dict[str, list[Any]] = {"coefficient": [0.1, 0.7, 2.0], "k": [1, 3, 12]}
 
 
 @pytest.fixture(params=CASES)
@@ -130,9 +130,9 @@ def assert_equal_to_saelens(case: Case, mine: ToySAE, value: Any, h: Tensor, dea
             assert_close(mine.threshold[i], other.topk_threshold)
 
 
-@pytest.mark.parametrize("n_dead", [[0, 0, 0], [0, 2, 11], [14, 4, 5]])
-def test_a_training_pass_is_saelens(case: Case, n_dead: list[int]) -> None:
-    value = VALUES[case.setting][1]
+@pytest.mark.parametrize(("n_dead", "place"), [([0, 0, 0], 1), ([0, 2, 11], 1), ([14, 4, 5], 2)])
+def test_a_training_pass_is_saelens(case: Case, n_dead: list[int], place: int) -> None:
+    value = VALUES[case.setting][place]
     mine = case.mine(value)
     fires = mine.training_pass(activations(), dead_latents(n_dead)).latents > 0
     assert fires.any(1).any(-1).all()
