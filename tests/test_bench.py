@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from sae_course.notebooks import bench_evals, bench_training
+from sae_course.notebooks import bench_evals, bench_toys, bench_training
 from sae_course.notebooks.bench import data_rows, model_rows, seconds_of, toy_steps_per_second
 
 
@@ -60,3 +60,13 @@ def test_measuring_is_priced_in_forward_passes(monkeypatch: pytest.MonkeyPatch) 
     assert found["a forward pass over 2,048 tokens"].endswith(" s")
     assert found["a dashboard of 8 latents"].endswith("forward passes")
     assert float(found["the dashboard, in the notebook"].split()[0]) < 60
+
+
+def test_toys_at_once_beside_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_toys, "STEPS", 3)
+    monkeypatch.setattr(bench_toys, "N_INST", 4)
+    threads = torch.get_num_threads()
+    found = dict(bench_toys.rows())
+    torch.set_num_threads(threads)
+    assert float(found["toy SAE of chapter 02a, 4 at once"].split()[0]) > 0
+    assert all(value.endswith(" ×") for name, value in found.items() if name.startswith("gain"))

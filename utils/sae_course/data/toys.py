@@ -5,6 +5,7 @@ to import; here each draw is from a named generator, and worlds share one tensor
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..runtime import CourseError
@@ -105,14 +106,13 @@ class ToyWorld:
             gaussian = torch.randn(*shape[:2], some, generator=generator, device=device)
             chance[..., :some] = torch.special.ndtr(-gaussian @ torch.linalg.cholesky(self.correlation).T)
         if self.exclusive:  # siblings share the eldest's number, and divide the line from 0 to 1 between them
-            eldest, begin = self._siblings()
+            eldest, begin = self._siblings
             chance = chance[..., eldest] - begin
             present = (chance >= 0) & (chance < self.probability)
         else:
             present = chance < self.probability
-        for child, parent in enumerate(self.parent or ()):
-            if parent >= 0:
-                present[..., child] &= present[..., parent]
+        for children, parents in self._generations:
+            present[..., children] &= present[..., parents]
         mean, deviation = self.magnitude.T
         if self.uniform:
             size = 2 * mean * torch.rand(shape, generator=generator, device=device)
@@ -122,6 +122,26 @@ class ToyWorld:
         features = size * present
         return Sample(features @ self.directions, features)
 
+    @cached_property
+    def _generations(self) -> "list[tuple[Tensor, Tensor]]":
+        """Children and their parents, generation by generation: one index operation for each."""
+        import torch  # noqa: PLC0415
+
+        depth: list[int] = []
+        for parent in self.parent or ():
+            depth.append(0 if parent < 0 else depth[parent] + 1)
+        deepest = max(depth, default=0)
+        every = [[child for child, at in enumerate(depth) if at == level] for level in range(1, deepest + 1)]
+        known, device = self.parent or (), self.directions.device
+        return [
+            (
+                torch.tensor(children, device=device),
+                torch.tensor([known[one] for one in children], device=device),
+            )
+            for children in every
+        ]
+
+    @cached_property
     def _siblings(self) -> "tuple[Tensor, Tensor]":
         """For each feature, the first of its parent's children, and where its own part of the line begins."""
         import torch  # noqa: PLC0415

@@ -64,8 +64,15 @@ def rows() -> list[tuple[str, str]]:
         ("toy SAE, 1 instance", f"{statistics.median(one):.0f} steps/s"),
         ("gain of n_inst = 16 over one at a time", f"{gain:.1f} ×"),
     ]
-    found += data_rows() + model_rows() + training_rows() + eval_rows()
+    found += toy_rows() + data_rows() + model_rows() + training_rows() + eval_rows()
     return found + _chapters(project_root())
+
+
+def toy_rows() -> list[tuple[str, str]]:
+    """Toy SAEs as one batch of instances, and one at a time."""
+    from .bench_toys import rows  # noqa: PLC0415 - `--help` stays instant
+
+    return rows()
 
 
 def data_rows(n_rows: int = 2000, n_games: int = 50_000) -> list[tuple[str, str]]:
