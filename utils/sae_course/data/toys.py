@@ -56,7 +56,7 @@ class ToyWorld:
         ):
             raise CourseError("parent: every feature's parent has to stand before it, or be -1.")
         if self.exclusive:
-            most = float((self._siblings()[1] + self.probability).max())
+            most = float((self._siblings[1] + self.probability).max())
             if most > 1 + 1e-6:  # the last of them would be rarer than `presence` says
                 raise CourseError(f"probability: exclusive siblings' sum to {most:.3g}, and can't exceed 1.")
 
