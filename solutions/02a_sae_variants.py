@@ -42,7 +42,7 @@ from sae_course.figures.runs import Curve, draw_panels
 from sae_course.runtime import current, generator
 from sae_course.training.toys import Pass, ToySAE, saelens_differences, score_toys, squared_error, train_toys
 from sae_course.training.toys.config import variants_config
-from sae_course.training.toys.recorded import frontiers, recorded_comparison
+from sae_course.training.toys.recorded import frontiers, recorded_comparison, recorded_table
 
 device = current().device
 config = variants_config()
@@ -148,7 +148,7 @@ def new_sae(variant: type, n_inst: int, d_in: int, d_sae: int, **settings) -> To
     return variant(n_inst, d_in, d_sae, generator("sae"), **settings).to(device)
 
 
-def trained(sae: ToySAE, world, steps: int) -> ToySAE:
+def trained(sae: ToySAE, world, steps: int, lr: float = config.lr) -> ToySAE:
     """Train all instances on the world, with the chapter's settings."""
     train_toys(
         sae,
@@ -156,7 +156,7 @@ def trained(sae: ToySAE, world, steps: int) -> ToySAE:
         generator("data"),
         steps=steps,
         batch_size=config.batch_size,
-        lr=config.lr,
+        lr=lr,
         decay=config.decay,
         dead_window=config.dead_window,
     )
@@ -488,7 +488,8 @@ print(f"the first {KNOWN}, for which the SAEs have room: {rates[:KNOWN].sum():.2
 print(f"a root is present in {rates[0]:.0%} to {rates[15]:.0%} of the samples")
 
 # %% [markdown]
-# Predict: at the same L0, which of the three will shrink?
+# Predict: at the same L0, which of the three will shrink? (Shrinkage is the mean over samples of $\lVert\hat h\rVert / \lVert h\rVert$, as SAELens'
+# toy evaluations have it; chapter 01 took the ratio of the sums.)
 
 # %%
 size = (config.n_inst, world.d_in, config.d_sae)
@@ -589,9 +590,7 @@ check.auxk_loss(auxk_loss)
 
 # %%
 class TopK(ToySAE):
-    """Keeps the largest contributions. `keep` and `auxiliary` say how, and whether the dead are revived."""
-
-    keep = staticmethod(lambda pre, k: topk(pre, k))
+    """Keeps the largest contributions. `auxiliary` says whether dead latents are revived."""
 
     def __init__(self, *sizes, k: int, auxiliary: bool = True) -> None:
         super().__init__(*sizes)
@@ -603,12 +602,15 @@ class TopK(ToySAE):
     def decode(self, latents):
         return latents @ F.normalize(self.W_dec, dim=-1) + self.b_dec[:, None]
 
+    def keep(self, pre):
+        return topk(pre, self.k)
+
     def encode(self, h):
-        return self.keep(self.pre_activations(h), self.k)
+        return self.keep(self.pre_activations(h))
 
     def training_pass(self, h, dead):
         pre = self.pre_activations(h)
-        latents = self.keep(pre, self.k)
+        latents = self.keep(pre)
         reconstruction = self.decode(latents)
         loss = squared_error(reconstruction, h)
         if self.auxiliary:
@@ -617,18 +619,27 @@ class TopK(ToySAE):
 
 
 # %% [markdown]
-# Predict: how many latents die without AuxK, and does explained variance tell?
+# Latents die where there are many of them. So for this experiment, as many latents as features, and a slower learning rate.
+# Predict: how many die without AuxK, and will explained variance tell?
 
 # %%
-saes["TopK without AuxK"] = trained(new_sae(TopK, *size, k=config.k, auxiliary=False), world, config.steps)
-saes["TopK"] = trained(new_sae(TopK, *size, k=config.k), world, config.steps)
+wide = (config.n_inst, world.d_in, config.wide)
+for name, auxiliary in (("without AuxK", False), ("with AuxK", True)):
+    sae = new_sae(TopK, *wide, k=config.k, auxiliary=auxiliary)
+    saes[f"{config.wide} latents, {name}"] = trained(sae, world, config.wide_steps, lr=config.wide_lr)
 
 # %% tags=["expected"]
-scores_table(scores(["TopK without AuxK", "TopK"]), ["l0", "dead", "explained_variance", "mcc", "f1"])
+both = [f"{config.wide} latents, {name}" for name in ("without AuxK", "with AuxK")]
+scores_table(scores(both), ["l0", "dead", "explained_variance", "mcc", "f1"])
 
 # %% [markdown]
-# **Analysis.** The control differs in one term. What it loses in dead latents it loses in everything that counts features; in
-# explained variance the difference is smaller, because the latents that die are those with the least left to explain.
+# **Analysis.** The control differs in one term, and in most of its dead latents. Explained variance hardly notices: the latents
+# that died were those with the least left to explain. What counts features notices more.
+#
+# The TopK SAE for the comparison, at the same width as the others:
+
+# %%
+saes["TopK"] = trained(new_sae(TopK, *size, k=config.k), world, config.steps)
 
 # %% [markdown] exercise="2a.7" difficulty=2 importance=4 minutes=5
 # ### Exercise 2a.7: BatchTopK
@@ -687,11 +698,12 @@ check.update_threshold(update_threshold)
 class BatchTopK(TopK):
     """Keeps k latents on average; a threshold takes the batch's place in use."""
 
-    keep = staticmethod(lambda pre, k: batch_topk(pre, k))
-
     def __init__(self, *sizes, k: int, threshold_rate: float) -> None:
         super().__init__(*sizes, k=k)
         self.threshold, self.threshold_rate = torch.zeros_like(self.b_enc[:, 0]), threshold_rate
+
+    def keep(self, pre):
+        return batch_topk(pre, self.k)
 
     def encode(self, h):
         pre = self.pre_activations(h)
@@ -887,7 +899,8 @@ scores_table(
 
 # %% tags=["expected"]
 record = recorded_comparison()
-print(f"recorded: {record['settings']['n_inst']} worlds, {record['settings']['steps']} steps")
+settings = record["settings"]
+print(f"recorded: {settings['n_inst']} worlds, {settings['steps']} steps, batches of {settings['batch_size']}")
 draw_panels(
     frontiers(record, SIX, ["explained_variance", "f1", "mcc", "shrinkage"]),
     "BatchTopK explains most; Matryoshka detects best",
@@ -896,10 +909,42 @@ draw_panels(
 
 # %% tags=["expected"]
 draw_panels(
-    frontiers(record, ["BatchTopK"], ["explained_variance", "f1"], baselines=True),
+    frontiers(record, ["BatchTopK", "Matryoshka"], ["explained_variance", "f1"], baselines=True),
     "What needs no SAE, and what knows the truth",
     along="L0: latents that fire on a sample",
 )
+
+# %% tags=["expected"]
+recorded_table(record, config.k, ["l0", "explained_variance", "mcc", "f1", "shrinkage", "dead"])
+
+# %% [markdown]
+# **Analysis.** PLACEHOLDER_BASELINES
+#
+# ## What to take along
+#
+# | architecture | what it minimises beside the error | sparsity is set by | mends | costs |
+# |---|---|---|---|---|
+# | L1 | activations times decoder norms | a coefficient, found by trying | | shrinkage; weak features |
+# | Gated | the same, of the gate only, and the gate's own error | a coefficient | shrinkage | a third term, two more parameters a latent |
+# | JumpReLU | the number that fire, through an estimator | a coefficient | shrinkage; one threshold a latent | a bandwidth to choose |
+# | TopK | nothing; AuxK for the dead | `k`, exactly, on every sample | the search for a coefficient | `k` for poor and rich samples alike |
+# | BatchTopK | nothing; AuxK | `k`, on average | that | a threshold that must converge |
+# | Matryoshka | the error of its first few latents too | `k`, on average | absorption | explained variance |
+#
+# - **Compare at equal L0 and equal data**, with the spread over seeds, or compare nothing.
+# - **Explained variance ranks architectures by what they minimise.** It can't tell a found feature from a useful mixture.
+# - **Beside every number its controls**: chance (a random or frozen decoder), the shelf (PCA, dictionary learning), the truth.
+#
+# Why the objective prefers mixtures, and what you can see of it without a truth, is chapter 02b.
+#
+# ### Further reading
+#
+# - Rajamanoharan et al., *Improving Dictionary Learning with Gated Sparse Autoencoders*, 2024, and *Jumping Ahead: Improving
+#   Reconstruction Fidelity with JumpReLU Sparse Autoencoders*, 2024.
+# - Gao et al., *Scaling and evaluating sparse autoencoders*, 2024: TopK and AuxK.
+# - Bussmann, Leask and Nanda, *BatchTopK Sparse Autoencoders*, 2024; Bussmann et al., *Learning Multi-Level Features with
+#   Matryoshka Sparse Autoencoders*, 2025.
+# - Chanin et al., *A is for Absorption*, 2024.
 
 # %% tags=["headline"]
 for name in ("BatchTopK", "Matryoshka"):

@@ -20,7 +20,7 @@ class VariantsConfig:
     dead_window: int = 100
     """A latent silent for this many steps counts as dead in training."""
 
-    sweep_steps: int = 1500
+    sweep_steps: int = 1000
     sweep: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.4, 0.8)
     """L1 coefficients of part 1, in a world of 64 features in 32 dimensions."""
 
@@ -36,6 +36,10 @@ class VariantsConfig:
     """The same, of a gated SAE."""
     l0: float = 0.09
     """The same, of a JumpReLU SAE."""
+    wide: int = 256
+    """Latents where AuxK is tried: as many as there are features."""
+    wide_steps: int = 300
+    wide_lr: float = 3e-3
     threshold: float = 0.01
     bandwidth: float = 0.05
     threshold_rate: float = 0.01
@@ -44,7 +48,10 @@ class VariantsConfig:
         return "\n".join(f"{name:16} {value}" for name, value in dataclasses.asdict(self).items())
 
 
-_CONFIGS = {"mini": VariantsConfig(), "full": VariantsConfig(n_inst=8, steps=3000, sweep_steps=6000)}
+_CONFIGS = {
+    "mini": VariantsConfig(),
+    "full": VariantsConfig(n_inst=8, steps=3000, sweep_steps=6000, wide_steps=1500),
+}
 
 
 def variants_config(scale: str | None = None) -> VariantsConfig:

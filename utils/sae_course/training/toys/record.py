@@ -14,11 +14,14 @@ from typing import Any
 
 from ...runtime import home, read_json, write_json
 from ..recorded_file import checksum
+from .beneath import BENEATH, baseline_rows
 from .compare import VARIANTS, train_variant
 from .config import VariantsConfig, variants_config
 from .recorded import FILE
 
 STEPS = 3000
+PIECE_STEPS = 20
+"""Of a short training of each variant that a test makes again."""
 DIGITS = 5
 USED = (
     "n_inst",
@@ -48,7 +51,13 @@ def used() -> dict[str, Any]:
 
 def parts() -> dict[str, Callable[[], list[dict[str, Any]]]]:
     """What is recorded, by name: each a list of rows."""
-    return {f"variants/{name}": partial(train_variant, name, settings()) for name in VARIANTS}
+    cfg = settings()
+    short = dataclasses.replace(cfg, steps=PIECE_STEPS)
+    return {
+        **{f"variants/{name}": partial(train_variant, name, cfg) for name in VARIANTS},
+        **{f"piece/{name}": partial(train_variant, name, short) for name in VARIANTS},
+        **{f"baselines/{name}": partial(baseline_rows, name, cfg) for name in BENEATH},
+    }
 
 
 def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from ...runtime import CourseError
 from .. import recorded_file
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ...figures.runs import Curve
 
 FILE = "toy_variants.json"
@@ -59,6 +61,30 @@ def frontiers(
         ]
         for metric in metrics
     }
+
+
+def recorded_table(record: dict[str, Any], k: int, columns: Sequence[str]) -> "pd.DataFrame":
+    """What was recorded with ``k`` latents a sample: mean ± standard deviation over worlds, best F1 first.
+
+    Of the architectures those that have a ``k``; and the baselines.
+
+    Args:
+        record: of `recorded_comparison`.
+        k: latents that fire on a sample.
+        columns: of the scores.
+    """
+    import pandas as pd  # noqa: PLC0415 - half a second
+
+    rows = [
+        {"name": name, **{column: row[column] for column in columns}, "order": row["f1"]}
+        for name, found in (record["variants"] | record["baselines"]).items()
+        for row in found
+        if row["value"] in (k, 0)  # 0: the true features, of which there are as many as there are
+    ]
+    groups = pd.DataFrame(rows).groupby("name")
+    order = groups["order"].mean().sort_values(ascending=False).index
+    mean, deviation = groups[list(columns)].mean().loc[order], groups[list(columns)].std().loc[order]
+    return mean.map("{:.3f}".format) + " ± " + deviation.map("{:.3f}".format)
 
 
 def _rows(variants: dict[str, Any], name: str) -> list[dict[str, float]]:
