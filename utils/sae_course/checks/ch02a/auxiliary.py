@@ -12,7 +12,7 @@ from ..trial import Function, Trial
 from . import reference
 from .inputs import decoder
 
-N_LATENTS = 23
+N_LATENTS, N_ALIVE = 23, 6
 Choice = Callable[[Tensor, Tensor, int], Tensor]
 
 
@@ -22,8 +22,8 @@ def _strongest(pre: Tensor, may: Tensor, most: int) -> Tensor:
     return (order.argsort(dim=-1) < most) & may
 
 
-def _of_dead(pre: Tensor, dead: Tensor, most: int) -> Tensor:
-    return _strongest(pre, dead[:, None].expand_as(pre), most)
+def _of_dead(pre: Tensor, dead: Tensor, d_in: int) -> Tensor:
+    return _strongest(pre, dead[:, None].expand_as(pre), d_in // 2)
 
 
 def _share(dead: Tensor, d_in: int) -> Tensor:
@@ -43,7 +43,7 @@ def _wrong(
 
     def wrong(residual: Tensor, pre: Tensor, dead: Tensor, W_dec: Tensor) -> Tensor:
         batch, d_in = residual.shape[1:]
-        taking_part = values(pre) * choose(pre, dead, d_in // 2)
+        taking_part = values(pre) * choose(pre, dead, d_in)
         error = reference.squared_error(taking_part @ vectors(W_dec), target(residual))
         return then(scale(dead, d_in) * error, batch, d_in)
 
@@ -53,9 +53,9 @@ def _wrong(
 def _over_batch(times: Callable[[int], int]) -> Choice:
     """The strongest of an instance's whole batch, so many."""
 
-    def choose(pre: Tensor, dead: Tensor, most: int) -> Tensor:
+    def choose(pre: Tensor, dead: Tensor, d_in: int) -> Tensor:
         may = dead[:, None].expand_as(pre).flatten(1)
-        return _strongest(pre.flatten(1), may, most * times(pre.shape[1])).view_as(pre)
+        return _strongest(pre.flatten(1), may, d_in // 2 * times(pre.shape[1])).view_as(pre)
 
     return choose
 
@@ -79,28 +79,28 @@ MISTAKES: Mistakes = {
         _infinite
     ),
     "the mask is the wrong way round: the live latents take part.": _wrong(
-        lambda pre, dead, most: _of_dead(pre, ~dead, most)
+        lambda pre, dead, d_in: _of_dead(pre, ~dead, d_in)
     ),
     "all latents may take part; only the dead ones.": _wrong(
-        lambda pre, dead, most: _of_dead(pre, torch.ones_like(dead), most)
+        lambda pre, dead, d_in: _of_dead(pre, torch.ones_like(dead), d_in)
     ),
     "the largest of all latents are taken, and then the dead among them; the largest of the dead.": _wrong(
-        lambda pre, dead, most: _of_dead(pre, torch.ones_like(dead), most) & dead[:, None]
+        lambda pre, dead, d_in: _of_dead(pre, torch.ones_like(dead), d_in) & dead[:, None]
     ),
     "a latent that is dead in one instance takes part in all; each instance has its own mask.": _wrong(
-        lambda pre, dead, most: _of_dead(pre, dead.any(0).expand_as(dead), most)
+        lambda pre, dead, d_in: _of_dead(pre, dead.any(0).expand_as(dead), d_in)
     ),
     "negative pre-activations are lost (a ReLU, or the live ones hidden with 0): the dead ones' take part as "
     "they are; hide the live with -inf.": _wrong(values=torch.relu),
     "the largest by absolute value take part; by value.": _wrong(
-        lambda pre, dead, most: _of_dead(pre.abs(), dead, most)
+        lambda pre, dead, d_in: _of_dead(pre.abs(), dead, d_in)
     ),
-    "the smallest take part; the largest.": _wrong(lambda pre, dead, most: _of_dead(-pre, dead, most)),
+    "the smallest take part; the largest.": _wrong(lambda pre, dead, d_in: _of_dead(-pre, dead, d_in)),
     "all dead latents take part on every sample; only the d_in // 2 largest.": _wrong(
-        lambda pre, dead, most: _of_dead(pre, dead, N_LATENTS)
+        lambda pre, dead, d_in: _of_dead(pre, dead, 2 * N_LATENTS)
     ),
     "d_in latents take part; half as many, d_in // 2.": _wrong(
-        lambda pre, dead, most: _of_dead(pre, dead, 2 * most + 1)
+        lambda pre, dead, d_in: _of_dead(pre, dead, 2 * d_in)
     ),
     "d_in // 2 a sample on average: the largest of the whole batch; of each sample, d_in // 2.": _wrong(
         _over_batch(lambda batch: batch)
@@ -149,15 +149,24 @@ MISTAKES: Mistakes = {
 }
 
 
+def _n_dead(number: int, most: int, few: int) -> list[int]:
+    """How many of each instance are dead, turn by turn."""
+    if number == 0:
+        return [2 * most + 3, most + 1, 2 * most + 5]
+    if number == 1:
+        return [1, 0, 2]  # fewer than can take part in all instances together
+    return [few, 0, 2 * most + 3, 1, most, N_LATENTS, N_LATENTS - 2]
+
+
 def _dead(case: Case, number: int, d_in: int) -> Tensor:
-    """``[inst d_sae]``; the first case has enough of them everywhere, the others none, few, many, all."""
-    most = d_in // 2
-    few, many = 2 + int(case.integers("1", 0, most - 2)), 2 * most + 3
-    kinds = [many, many + 2, most + 1] if number == 0 else [few, 0, many, 1, most, N_LATENTS, N_LATENTS - 2]
-    first = int(case.integers("1", 0, len(kinds)))
-    n_dead = [kinds[(first + i) % len(kinds)] for i in range(case.size("inst"))]
-    order = case.uniform("inst d_sae").argsort(dim=-1).argsort(dim=-1)
-    return order < torch.tensor(n_dead, device=case.device)[:, None]
+    """``[inst d_sae]``: in the first case enough everywhere, then few, then any number."""
+    counts = _n_dead(number, d_in // 2, 2 + int(case.integers("1", 0, d_in // 2 - 2)))
+    first = int(case.integers("1", 0, len(counts)))
+    n_dead = torch.tensor([counts[(first + i) % len(counts)] for i in range(case.size("inst"))])
+    order = case.uniform("inst d_sae", 0.0, 1.0)
+    if number == 0:
+        order[:, -N_ALIVE:] += 1  # alive in all instances
+    return order.argsort(dim=-1).argsort(dim=-1) < n_dead.to(case.device)[:, None]
 
 
 @exercise("2a.6", "auxk_loss", minutes=9, hints=2)
@@ -165,6 +174,8 @@ def auxk_loss(t: Trial, student: Function) -> None:
     """Values and gradients with more dead latents than can take part, fewer, one, all and none."""
     for number, case in enumerate(t.cases(7, d_sae=N_LATENTS)):
         case.sizes["d_in"] = d_in = (8, 10, 9)[number % 3]
+        if number < 2:
+            case.sizes["inst"] = 3
         t.against(
             student,
             {

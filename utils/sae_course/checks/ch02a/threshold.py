@@ -82,11 +82,8 @@ MISTAKES: Mistakes = {
     "the median activation; the smallest that was kept.": _towards(lambda one: one[one > 0].median()),
     "the mean of the samples' own smallest; the smallest of the whole batch.": _towards(_of_each_sample),
     "the smallest of all instances together; each has its own.": _all_together,
-    "nothing fired, and it became infinite: an instance where nothing fired keeps its own.": _one_by_one(
-        _step, lambda old: old + torch.inf
-    ),
-    "nothing fired, and it became NaN: an instance where nothing fired keeps its own.": _one_by_one(
-        _step, lambda old: old * torch.nan
+    "nothing fired, and it became infinite or NaN: an instance where nothing fired keeps its own.": (
+        _one_by_one(_step, lambda old: old + torch.inf)
     ),
     "nothing fired, and it became 0: an instance where nothing fired keeps its own.": _one_by_one(
         _step, torch.zeros_like
