@@ -38,7 +38,7 @@ NEVER_CHANGE = ("torch", "torchvision", "torchaudio", "triton", "numpy")
 
 RATHER_KEEP = (
     # compiled against NumPy, and chosen by Colab to fit together
-    *("scipy", "pandas", "matplotlib", "pyarrow", "pillow"),
+    *("scipy", "scikit-learn", "pandas", "matplotlib", "pyarrow", "pillow"),
     # imported by the kernel before our first cell runs: a new version on disk asks for a restart
     *("ipykernel", "ipython", "ipywidgets", "tornado", "pyzmq", "traitlets", "jupyter-client", "psutil"),
     # pinned exactly by Colab's own package
