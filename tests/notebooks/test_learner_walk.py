@@ -34,6 +34,16 @@ SLIPS = {
     "1.12": ("masked_fill_(mask, 0)", "masked_fill_(mask, 1)", "exp_avg|moment|Adam"),
     "1.13": ("loss.pow(2).T", "loss.T", "squar"),
     "1.14": (".detach()", "", "detach|gradient"),
+    "2a.1": (" * norms[:, None]", "", "lengths are missing"),
+    "2a.2": ("r_mag.exp()", "r_mag", "exponential is missing"),
+    "2a.3": (" + b_dec[:, None]", "", "lacks b_dec"),
+    "2a.4": ("bandwidth / 2", "bandwidth", "whole bandwidth to either side"),
+    "2a.5": ("F.relu(values)", "values", "negative ones"),
+    "2a.6": ("F.normalize(W_dec, dim=-1)", "W_dec", "not at unit length"),
+    "2a.7": ("k * pre.shape[1]", "k", "only k are kept"),
+    "2a.8": ("torch.where(latents > 0, latents, torch.inf)", "latents", "positive"),
+    "2a.9": ("latents[..., :width] @ W_dec[:, :width]", "latents @ W_dec", "every width has all"),
+    "2a.10": (".abs()", "", "has its sign"),
     "3a.1": ("tokens[:, 1:, None]", "tokens[:, :-1, None]", "token p, which the model was given"),
     "3a.2": (".flatten(0, 1)", "", "rows and positions are not joined"),
     "3a.3": ("pieces = [pool[served:]]", "pieces = [pool]", "served twice"),
@@ -100,7 +110,10 @@ def definitions_only(code: str) -> str:
         node
         for node in ast.parse(code).body
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
-        or (isinstance(node, ast.Assign) and re.search("toy_config|hand_config|open_ward", ast.unparse(node)))
+        or (
+            isinstance(node, ast.Assign)
+            and re.search("(toy|hand|variants)_config|open_ward", ast.unparse(node))
+        )
         or (isinstance(node, ast.Assign) and ast.unparse(node).startswith("device"))
     ]
     return "\n\n".join(map(ast.unparse, kept))
