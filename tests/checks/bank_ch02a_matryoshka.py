@@ -161,7 +161,11 @@ for name, message, wrong in [
     ("bias_detached", "b_dec is detached", stopped(3)),
     ("detached", "no gradient can flow", lambda *inputs: width_by_width(*inputs).detach()),
     ("later_detached", "with respect to latents", later_detached),
-    ("of_the_batch", "raised|shape", lambda h, a, W, b, widths: error(a[:, : widths[0]] @ W + b[:, None], h)),
+    (
+        "of_the_batch",
+        "raised|shape|gives",
+        lambda h, a, W, b, widths: error(a[:, : widths[0]] @ W + b[:, None], h),
+    ),
     ("widths_popped", r"changed its input widths", pops),
     ("in_place", "changed its input W_dec", in_place),
 ]:

@@ -76,7 +76,7 @@ for name, message, wrong in [
         lambda a, W: weighed(a.detach(), W.norm(dim=-1)),
     ),
     ("detached", "no gradient can flow", lambda a, W: weighed(a, W.norm(dim=-1)).detach()),
-    ("number", "Python float|a number|float", lambda a, W: float(weighed(a, W.norm(dim=-1)).sum())),
+    ("number", "Python float|a number|float", lambda a, W: weighed(a, W.norm(dim=-1)).sum().tolist()),
     ("in_place", "changed its input latents", in_place),
     ("negative", "sign", lambda a, W: -weighed(a, W.norm(dim=-1))),
     ("broadcast", "raised|shape", lambda a, W: (a * W.norm(dim=-1)).sum(-1).mean(-1)),
