@@ -3,7 +3,8 @@
 The common class (``sae``); those whose sparsity a penalty buys (``penalised``, with the straight-through
 gradients of ``jump``); those that keep the largest activations (``topk``); a setting with several values over
 a batch of instances (``sweep``); training (``loop``), and measuring what came of it (``score``). SAELens' own
-classes beside them (``saelens``). Chapter 02a's settings (``config``), its comparison (``compare``), and how
+classes beside them (``saelens``). Chapter 02a's settings (``config``), its comparison (``compare``)
+and what lies beneath it (``beneath``: ``baselines``, over ``coding`` in a given dictionary), and how
 that was recorded (``record``, ``recorded``).
 """
 

@@ -26,15 +26,15 @@ class VariantsConfig:
 
     d_sae: int = 64
     """Latents in the world of families: as many as features in its first two generations."""
-    k: int = 4
-    """Latents that fire on a sample, on average, of all SAEs that are compared."""
+    k: int = 6
+    """Latents that fire on a sample, on average, of all SAEs that are compared: as many as features do."""
     widths: tuple[int, ...] = (16, 32, 64)
     """The Matryoshka's."""
-    l1: float = 0.55
+    l1: float = 0.34
     """Coefficient with which a standard SAE comes to an L0 of about ``k``."""
-    gate_l1: float = 0.63
+    gate_l1: float = 0.41
     """The same, of a gated SAE."""
-    l0: float = 0.09
+    l0: float = 0.058
     """The same, of a JumpReLU SAE."""
     wide: int = 256
     """Latents where AuxK is tried: as many as there are features."""

@@ -85,4 +85,4 @@ def saelens_differences(
 
 
 def _largest(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().max())
+    return float((one - other).detach().abs().max())
