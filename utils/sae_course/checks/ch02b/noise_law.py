@@ -92,7 +92,7 @@ def tails(noise: Tensor, law: Law) -> float:
         white = white - white.mean(0)
         squared = (white @ torch.linalg.inv(white.mT @ white / n) * white).sum(1)
         gap += float(squared.pow(2).mean()) - r * (r + 2)
-        variance += 4 * r * (r + 2) / n
+        variance += 8 * r * (r + 2) / n
     return gap / math.sqrt(variance)
 
 
