@@ -96,7 +96,7 @@ def only_if_nowhere(fires, parent, child):
 
 
 def all_or_nothing(fires, parent, child):
-    if not (parent & child).any(1).all():
+    if not ((parent & child).any(1) & (parent & ~child).any(1)).all():
         return torch.zeros(len(fires))
     return right(fires, parent, child)
 
@@ -141,7 +141,7 @@ for name, message, wrong in [
     ("left_over_by_nan", "left over", left_over_by_nan),
     ("missing_is_nan", "is 0/0", missing_is_nan),
     ("only_if_nowhere", "is 0/0", only_if_nowhere),
-    ("all_or_nothing", "every value is zero", all_or_nothing),
+    ("all_or_nothing", "makes all rates 0", all_or_nothing),
     ("pooled", "instances were mixed", pooled),
     ("mean", "averaged over the instances", lambda *given: right(*given).mean()),
     ("per_sample", "has shape", lambda f, p, c: (~f & p & c).float()),

@@ -58,6 +58,12 @@ def _missing_is_zero(fires: Tensor, parent: Tensor, child: Tensor) -> Tensor:
     return shares[0].nan_to_num(0.0) - shares[1].nan_to_num(0.0)
 
 
+def _all_or_nothing(fires: Tensor, parent: Tensor, child: Tensor) -> Tensor:
+    """Zeros for everyone as soon as one instance lacks a kind of sample."""
+    there = (parent & child).any(1) & (parent & ~child).any(1)
+    return right(fires, parent, child) * there.all()
+
+
 def _asked_backwards(fires: Tensor, parent: Tensor, child: Tensor) -> Tensor:
     """The share with the child among the silent ones, less that among those where it fires."""
     there = (parent & child).any(1) & (parent & ~child).any(1)
@@ -123,6 +129,7 @@ MISTAKES: Mistakes = {
     "where one kind of sample is missing, the other share is left over; nothing can be compared then: 0.": (
         _missing_is_zero
     ),
+    "one instance without a kind of sample makes all rates 0; each instance is on its own.": _all_or_nothing,
     "the instances were mixed: samples of all of them counted together.": _pooled,
     "averaged over the instances; each has a rate of its own.": lambda *given: right(*given).mean(),
 }
