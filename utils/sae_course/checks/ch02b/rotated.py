@@ -154,8 +154,8 @@ COST_MISTAKES: Mistakes = {
     "samples with only one of the two present are forgotten: they cost, too, with probability 2p(1 - p).": (
         _costs(lambda p: 2 / 3 * p * p)
     ),
-    "samples with one feature count half. Either of the two can be the one: 2p(1 - p); and two latents fire, "
-    "with √2 x together.": _costs(lambda p: 2 / 3 * p * p + 1 / 2 * p * (1 - p)),
+    "samples with one feature count half. Either of the two can be the one: 2p(1 - p); and two latents fire "
+    "then, x/√2 each.": _costs(lambda p: 2 / 3 * p * p + 1 / 2 * p * (1 - p)),
     "samples with exactly one feature have the probability 2p(1 - p), not p².": _costs(
         lambda p: 2 / 3 * p * p + 1 / 2 * p * p
     ),
@@ -163,7 +163,7 @@ COST_MISTAKES: Mistakes = {
         lambda p: 2 / 3 * p * p + 1 / 2 * 2 * p
     ),
     "both features are present with probability p², not p.": _costs(lambda p: 2 / 3 * p + p * (1 - p)),
-    "the larger of two uniform numbers is 2/3 on average, not 1/2.": _costs(
+    "two uniform numbers: the larger is 2/3 on average, not 1/2, and they are 1/3 apart, not 0.": _costs(
         lambda p: 1 / 2 * p * p + p * (1 - p)
     ),
     "1/3 is the *smaller* of two uniform numbers, on average; the larger is 2/3.": _costs(
@@ -185,6 +185,19 @@ COST_MISTAKES: Mistakes = {
     ),
     "divided by √2 where it is multiplied: (x + y)/√2 + |x - y|/√2 is √2 max(x, y).": _costs(
         lambda p: _larger(p) / 2
+    ),
+    "samples with both features are forgotten: the larger of the two is 2/3 on average.": _costs(
+        lambda p: p * (1 - p)
+    ),
+    "1/√2 is missing: the activations are (x + y)/√2 and |x - y|/√2.": _costs(lambda p: _larger(p) * ROOT),
+    "in |x - y|, exactly one of two is present with probability 2p(1 - p), not p(1 - p).": _costs(
+        lambda p: (p + 1 / 3 * p * p + 1 / 2 * p * (1 - p)) / 2
+    ),
+    "two uniform numbers are 1/3 apart on average, not 1/2.": _costs(
+        lambda p: (p + 1 / 2 * p * p + p * (1 - p)) / 2
+    ),
+    "two uniform numbers are 1/3 apart on average; 2/3 is the larger one.": _costs(
+        lambda p: (p + 2 / 3 * p * p + p * (1 - p)) / 2
     ),
     "the rotated dictionary's is p times that of p = 1, as if the features always came together.": _costs(
         lambda p: 2 / 3 * p
