@@ -44,6 +44,15 @@ SLIPS = {
     "2a.8": ("torch.where(latents > 0, latents, torch.inf)", "latents", "positive"),
     "2a.9": ("latents[..., :width] @ W_dec[:, :width]", "latents @ W_dec", "every width has all"),
     "2a.10": (".abs()", "", "has its sign"),
+    "2b.1": ("F.relu(across), F.relu(-across)", "across, -across", "ReLU is missing"),
+    "2b.2": ("p**2 / 3", "p**2 / 2", "1/3 apart"),
+    "2b.3": (".sqrt()", "", "square root is missing"),
+    "2b.4": (".triu(1)", "", "counted twice"),
+    "2b.5": ("h - b_dec[:, None]", "h", "b_dec is not subtracted"),
+    "2b.6": (".detach()", "", "tracked for gradients"),
+    "2b.7": (" - own", "", "the diagonal is in the sum"),
+    "2b.8": ("parent & ~child", "parent", "holds all samples with the parent"),
+    "2b.9": (".amax(2)", ".amax(1)", "for each latent of the .other"),
     "3a.1": ("tokens[:, 1:, None]", "tokens[:, :-1, None]", "token p, which the model was given"),
     "3a.2": (".flatten(0, 1)", "", "rows and positions are not joined"),
     "3a.3": ("pieces = [pool[served:]]", "pieces = [pool]", "served twice"),
@@ -112,7 +121,7 @@ def definitions_only(code: str) -> str:
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
         or (
             isinstance(node, ast.Assign)
-            and re.search("(toy|hand|variants)_config|open_ward", ast.unparse(node))
+            and re.search("(toy|hand|variants|wrong_answers)_config|open_ward", ast.unparse(node))
         )
         or (isinstance(node, ast.Assign) and ast.unparse(node).startswith("device"))
     ]
