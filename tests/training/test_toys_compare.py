@@ -72,7 +72,10 @@ def test_frontiers_are_in_the_order_of_l0_with_their_spread(record: dict[str, An
     panels = frontiers(record, ["L1", "TopK"], ["f1"], baselines=True)
     (curves,) = panels.values()
     assert [curve.name for curve in curves][:2] == ["L1", "TopK"]
-    assert {curve.name for curve in curves if curve.control} == set(record["baselines"])
+    assert {curve.name for curve in curves if curve.control} == {
+        *record["baselines"],
+        "frozen random decoder",
+    }
     for curve in curves:
         assert (curve.steps[1:] > curve.steps[:-1]).all()
         assert (curve.low <= curve.values).all()  # type: ignore[operator]

@@ -107,39 +107,32 @@ class ToyWorld:
             chance[..., :some] = torch.special.ndtr(-gaussian @ torch.linalg.cholesky(self.correlation).T)
         if self.exclusive:  # siblings share the eldest's number, and divide the line from 0 to 1 between them
             eldest, begin = self._siblings
-            chance = chance[..., eldest] - begin
-            present = (chance >= 0) & (chance < self.probability)
+            chance = chance[..., eldest].sub_(begin)
+            present = (chance >= 0).logical_and_(chance < self.probability)
         else:
             present = chance < self.probability
-        for children, parents in self._generations:
-            present[..., children] &= present[..., parents]
+        above, generations = self._above
+        for _ in range(generations):  # once for each, and what a grandparent lacks has reached the grandchild
+            present = present & present[..., above]
         mean, deviation = self.magnitude.T
         if self.uniform:
             size = 2 * mean * torch.rand(shape, generator=generator, device=device)
         else:
-            size = mean + deviation * torch.randn(shape, generator=generator, device=device)
-            size = size.clamp(min=0)
-        features = size * present
+            size = torch.randn(shape, generator=generator, device=device)
+            size.mul_(deviation).add_(mean).clamp_(min=0)
+        features = size.mul_(present)
         return Sample(features @ self.directions, features)
 
     @cached_property
-    def _generations(self) -> "list[tuple[Tensor, Tensor]]":
-        """Children and their parents, generation by generation: one index operation for each."""
+    def _above(self) -> "tuple[Tensor, int]":
+        """For each feature its parent, or itself where it has none; and how many generations follow."""
         import torch  # noqa: PLC0415
 
         depth: list[int] = []
         for parent in self.parent or ():
             depth.append(0 if parent < 0 else depth[parent] + 1)
-        deepest = max(depth, default=0)
-        every = [[child for child, at in enumerate(depth) if at == level] for level in range(1, deepest + 1)]
-        known, device = self.parent or (), self.directions.device
-        return [
-            (
-                torch.tensor(children, device=device),
-                torch.tensor([known[one] for one in children], device=device),
-            )
-            for children in every
-        ]
+        above = [child if parent < 0 else parent for child, parent in enumerate(self.parent or ())]
+        return torch.tensor(above, device=self.directions.device), max(depth, default=0)
 
     @cached_property
     def _siblings(self) -> "tuple[Tensor, Tensor]":

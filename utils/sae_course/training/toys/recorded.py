@@ -53,7 +53,8 @@ def frontiers(
         CourseError: for a name that there isn't.
     """
     rows = {name: _rows(record["variants"], name) for name in names}
-    below = record["baselines"] if baselines else {}
+    frozen = record["variants"]["frozen random decoder"]
+    below = {**record["baselines"], "frozen random decoder": frozen} if baselines else {}
     return {
         NAMES[metric]: [
             *(_curve(name, rows[name], metric) for name in names),
