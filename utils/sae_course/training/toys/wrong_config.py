@@ -66,7 +66,7 @@ class WrongAnswersConfig:
     parent_l1: float = 0.2
 
     leak_inst: int = 3
-    leak_steps: int = 200
+    leak_steps: int = 500
     leak_l1: float = 0.2
 
     def __str__(self) -> str:
