@@ -419,7 +419,7 @@ check.tied_pre_activations(tied_pre_activations)
 # `W_dec.mT` swaps the last two axes: `[inst d_in d_sae]`. Biases need `[:, None]` to meet the batch axis.
 
 # %% [markdown]
-# The best-known course on this toy ties weights for its JumpReLU SAE, after untied ones for all others. On chapter 01's
+# The best-known course on this toy switches to tied weights for its JumpReLU SAE. On chapter 01's
 # pentagon (five features in a plane) its code was measured to recover all five in 10 and 8 of 16 instances tied, and in 1 and 0
 # untied (two seeds; dead latents resampled). Is that JumpReLU, or the tying? And if tying: does the *objective* prefer another
 # answer when encoder and decoder are free, or does the *search* fail? Five kinds, in the same worlds, on the same data:
