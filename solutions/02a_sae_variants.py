@@ -20,7 +20,7 @@
 # | part | about | minutes of exercises |
 # |---|---|---|
 # | 1 | one class for all, and what a sparsity penalty buys | 6 |
-# | 2 | firing and strength as two decisions: Gated, JumpReLU | 22 |
+# | 2 | firing and strength as two decisions: Gated, JumpReLU | 23 |
 # | 3 | keeping the largest: TopK, BatchTopK, Matryoshka | 30 |
 # | 4 | the comparison | 12 |
 #
