@@ -14,7 +14,18 @@ from sae_course import CourseError, setup
 from sae_course.runtime import current, generator, home, read_json, write_atomic, write_json
 from sae_course.runtime.streams import stream_seed
 
-HEAVY = {"torch", "numpy", "plotly", "scipy", "pandas", "rich", "click", "sae_lens", "transformer_lens"}
+HEAVY = {
+    "torch",
+    "numpy",
+    "plotly",
+    "scipy",
+    "sklearn",
+    "pandas",
+    "rich",
+    "click",
+    "sae_lens",
+    "transformer_lens",
+}
 
 
 def modules_after(code: str) -> set[str]:
