@@ -20,7 +20,7 @@ class VariantsConfig:
     dead_window: int = 100
     """A latent silent for this many steps counts as dead in training."""
 
-    sweep_steps: int = 800
+    sweep_steps: int = 500
     sweep: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.4, 0.8)
     """L1 coefficients of part 1, in a world of 64 features in 32 dimensions."""
 
