@@ -1,11 +1,11 @@
 """The toy worlds of chapter 02b: each as small as the question it is for."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .toys import Sample, ToyWorld, orthogonal_directions, random_directions
+from .toy_worlds import MAGNITUDE
+from .toys import ToyWorld, orthogonal_directions, random_directions
 
 if TYPE_CHECKING:
     import torch
@@ -63,26 +63,7 @@ def _uniform(directions: "Float[Tensor, 'inst features d_in']", probability: flo
     )
 
 
-@dataclass(frozen=True)
-class OffsetWorld(ToyWorld):
-    """A world whose activations have a constant added to them."""
-
-    offset: "Float[Tensor, 'inst d_in'] | None" = None
-
-    def sample(self, batch_size: int, generator: "torch.Generator") -> Sample:
-        """As of the world without the offset."""
-        sample = super().sample(batch_size, generator)
-        if self.offset is None:
-            return sample
-        return sample._replace(activations=sample.activations + self.offset[:, None])
-
-    def of(self, instances: Sequence[int]) -> "OffsetWorld":
-        """Some of the worlds, with their offsets."""
-        offset = None if self.offset is None else self.offset[list(instances)]
-        return replace(self, directions=self.directions[list(instances)], offset=offset)
-
-
-def offset_world(world: ToyWorld, length: float, generator: "torch.Generator") -> OffsetWorld:
+def offset_world(world: ToyWorld, length: float, generator: "torch.Generator") -> ToyWorld:
     """A world with an offset in a random direction.
 
     Args:
@@ -93,8 +74,7 @@ def offset_world(world: ToyWorld, length: float, generator: "torch.Generator") -
     h = world.sample(4096, generator).activations
     deviation = (h - h.mean(1, keepdim=True)).pow(2).sum(-1).mean(-1).sqrt()
     direction = random_directions(world.n_inst, 1, world.d_in, generator)[:, 0]
-    settings = {name: getattr(world, name) for name in ToyWorld.__dataclass_fields__}
-    return OffsetWorld(**settings, offset=length * deviation[:, None] * direction)
+    return replace(world, offset=length * deviation[:, None] * direction)
 
 
 def correlated_world(
@@ -125,7 +105,7 @@ def correlated_world(
     return ToyWorld(
         directions=directions,
         probability=torch.linspace(most, least, n_features, device=device),
-        magnitude=torch.tensor([(1.0, 0.15)] * n_features, device=device),
+        magnitude=torch.tensor([MAGNITUDE] * n_features, device=device),
         correlation=share * mixture @ mixture.T + (1 - share) * own,
     )
 
@@ -150,7 +130,7 @@ def pair_world(
     return ToyWorld(
         directions=orthogonal_directions(n_inst, 2, 2, generator),
         probability=torch.tensor(probabilities, device=device),
-        magnitude=torch.tensor([(1.0, 0.15)] * 2, device=device),
+        magnitude=torch.tensor([MAGNITUDE] * 2, device=device),
         correlation=torch.tensor([[1.0, correlation], [correlation, 1.0]], device=device),
     )
 

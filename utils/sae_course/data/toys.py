@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class ToyWorld:
-    """``inst`` worlds of the same law and different directions: ``activations = features @ directions``."""
+    """``inst`` worlds of one law and different directions: ``activations = features @ directions + offset``."""
 
     directions: "Float[Tensor, 'inst features d_in']"
     probability: "Float[Tensor, ' features']"
@@ -44,6 +44,8 @@ class ToyWorld:
     """Of the Gaussians whose upper tails are the first features' presence (a Gaussian copula)."""
     uniform: bool = False
     """Magnitudes uniform between 0 and twice the mean, in place of normal."""
+    offset: "Float[Tensor, 'inst d_in'] | None" = None
+    """A constant that is added to the activations."""
 
     def __post_init__(self) -> None:
         n_features = self.directions.shape[1]
@@ -121,7 +123,8 @@ class ToyWorld:
             size = torch.randn(shape, generator=generator, device=device)
             size.mul_(deviation).add_(mean).clamp_(min=0)
         features = size.mul_(present)
-        return Sample(features @ self.directions, features)
+        activations = features @ self.directions
+        return Sample(activations if self.offset is None else activations + self.offset[:, None], features)
 
     @cached_property
     def _above(self) -> "tuple[Tensor, int]":
@@ -152,7 +155,9 @@ class ToyWorld:
 
     def of(self, instances: "Sequence[int]") -> "ToyWorld":
         """Some of the worlds."""
-        return replace(self, directions=self.directions[list(instances)])
+        some = list(instances)
+        offset = None if self.offset is None else self.offset[some]
+        return replace(self, directions=self.directions[some], offset=offset)
 
 
 def random_directions(

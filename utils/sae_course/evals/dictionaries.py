@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -122,8 +122,8 @@ def paired_cosine(cosine: "Float[Tensor, 'inst n m']") -> "Float[Tensor, ' inst'
 
 
 def detection(
-    fires: "Float[Tensor, 'inst batch d_sae']",
-    present: "Float[Tensor, 'inst batch features']",
+    fires: "Bool[Tensor, 'inst batch d_sae']",
+    present: "Bool[Tensor, 'inst batch features']",
     cosine: "Float[Tensor, 'inst d_sae features']",
 ) -> "tuple[Float[Tensor, 'inst d_sae'], Float[Tensor, 'inst d_sae'], Float[Tensor, 'inst d_sae']]":
     """Precision, recall and F1 of each latent as a detector of the feature nearest to it by absolute cosine.

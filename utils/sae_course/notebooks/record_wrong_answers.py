@@ -17,7 +17,7 @@ from typing import Any
 
 from ..data.toy_small_worlds import correlated_world, orthogonal_world, pentagon_world
 from ..runtime import generator, project_root, read_json, write_json
-from ..training.recorded_file import checksum
+from ..training.recorded_file import checksum, rounded
 from ..training.toys.wrong_config import wrong_answers_config
 from ..training.toys.wrong_recorded import FILE
 from .definitions import definitions
@@ -91,7 +91,7 @@ def tying(scale: str, world: str, seed: int) -> list[dict[str, Any]]:
     chapter, config = load_chapter(scale), wrong_answers_config(scale)
     worlds = WORLDS[world](config.tie_inst, _stream("world", seed), probability=config.tie_probability)
     sizes = (config.tie_steps, config.tie_batch_size, config.tie_lr)
-    return _rounded(chapter["tying"](worlds, *sizes, seed=seed))
+    return rounded(chapter["tying"](worlds, *sizes, seed=seed), DIGITS)
 
 
 def over_k(scale: str) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ def over_k(scale: str) -> list[dict[str, Any]]:
         row | dict(zip(columns, values, strict=True))
         for row, values in zip(rows, zip(*columns.values(), strict=True), strict=True)
     ]
-    return _rounded(found)
+    return rounded(found, DIGITS)
 
 
 def pieces() -> dict[str, Callable[[], list[dict[str, Any]]]]:
@@ -170,16 +170,6 @@ def main() -> None:
 def _stream(name: str, seed: int | None = None) -> Any:
     """The chapter's streams, on the CPU, of seed 0 where none is given."""
     return generator(name, seed or 0, "cpu")
-
-
-def _rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {
-            key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
-            for key, value in row.items()
-        }
-        for row in rows
-    ]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,17 @@ def checksum(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+def rounded(rows: list[dict[str, Any]], digits: int) -> list[dict[str, Any]]:
+    """Rows with their floats to so many significant digits: the file stays small."""
+    return [
+        {
+            key: float(f"{value:.{digits}g}") if isinstance(value, float) else value
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
+
+
 def untouched(file: str, found: dict[str, Any], part: str, sha256: str = "sha256") -> Any:
     """One part of a file that was read, which must be as it was recorded.
 

@@ -27,7 +27,7 @@ class VariantsConfig:
     d_sae: int = 64
     """Latents in the world of families: as many as features in its first two generations."""
     k: int = 6
-    """Latents that fire on a sample, on average, of all SAEs that are compared: as many as features do."""
+    """Latents that fire on a sample, on average, of all SAEs that are compared: the data's own."""
     widths: tuple[int, ...] = (16, 32, 64)
     """The Matryoshka's."""
     l1: float = 0.34

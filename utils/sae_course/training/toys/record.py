@@ -1,4 +1,4 @@
-"""Record what chapters 02a and 02b quote: ``python -m sae_course.training.toys.record``.
+"""Record what chapter 02a quotes: ``python -m sae_course.training.toys.record``.
 
 About an hour on one core. Each part is kept when it is done; stopped, the same call goes on with the next.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime import home, read_json, write_json
-from ..recorded_file import checksum
+from ..recorded_file import checksum, rounded
 from .beneath import BENEATH, baseline_rows
 from .compare import VARIANTS, train_variant
 from .config import VariantsConfig, variants_config
@@ -60,17 +60,6 @@ def parts() -> dict[str, Callable[[], list[dict[str, Any]]]]:
     }
 
 
-def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Numbers to five significant digits: the file stays small, and no figure needs more."""
-    return [
-        {
-            key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
-            for key, value in row.items()
-        }
-        for row in rows
-    ]
-
-
 def main() -> None:
     """Do what is missing, then write the record."""
     import torch  # noqa: PLC0415 - a second
@@ -82,7 +71,7 @@ def main() -> None:
     for name, make in parts().items():
         file = kept / identity / f"{name.replace('/', '-').replace(' ', '-')}.json"
         if not file.is_file():
-            write_json(file, rounded(make()))
+            write_json(file, rounded(make(), DIGITS))
             print(name, flush=True)
         group, _, member = name.partition("/")
         record.setdefault(group, {})[member] = read_json(file)

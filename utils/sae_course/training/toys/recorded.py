@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime import CourseError
 from .. import recorded_file
+from .wrong_recorded import curve_over
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,13 +97,8 @@ def _rows(variants: dict[str, Any], name: str) -> list[dict[str, float]]:
 
 
 def _curve(name: str, rows: list[dict[str, float]], metric: str, control: bool = False) -> "Curve":
-    import pandas as pd  # noqa: PLC0415 - half a second
-
-    from ...figures.runs import Curve  # noqa: PLC0415 - plotly
-
-    table = pd.DataFrame(rows).groupby("value")
-    order = table["l0"].mean().sort_values().index
-    over = table[metric].agg(["mean", "min", "max"]).loc[order]
-    l0 = table["l0"].mean().loc[order].to_numpy()
-    middle, low, high = (over[column].to_numpy() for column in ("mean", "min", "max"))
-    return Curve(name, l0, middle, low, high, control)
+    curve = curve_over(rows, metric, name, along="value", control=control)
+    l0 = curve_over(rows, "l0", name, along="value").values
+    order = l0.argsort()
+    low, high = (None if edge is None else edge[order] for edge in (curve.low, curve.high))
+    return curve._replace(steps=l0[order], values=curve.values[order], low=low, high=high)
