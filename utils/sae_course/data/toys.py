@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class ToyWorld:
-    """``inst`` worlds of one law and different directions: ``activations = features @ directions + offset``."""
+    """Worlds of one law, each with its own directions: ``activations = features @ directions + offset``."""
 
     directions: "Float[Tensor, 'inst features d_in']"
     probability: "Float[Tensor, ' features']"
