@@ -2,10 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
 
 from ..runtime import CourseError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read(file: str) -> dict[str, Any]:
@@ -47,3 +52,25 @@ def untouched(file: str, found: dict[str, Any], part: str, sha256: str = "sha256
             f"it again with {command}."
         )
     return found[part]
+
+
+def over_seeds(rows: "pd.DataFrame", by: str | Sequence[str], forms: Mapping[str, str]) -> "pd.DataFrame":
+    """A table of mean ± standard deviation over the seeds.
+
+    Args:
+        rows: of a record, one for each run.
+        by: the settings that tell groups apart, in the order of the table.
+        forms: column -> how its numbers are written, such as ``{"L0": ".1f"}``.
+    """
+    import pandas as pd  # noqa: PLC0415 - half a second
+
+    keys = [by] if isinstance(by, str) else list(by)
+
+    def shown(column: str, form: str) -> Any:
+        def cell(values: Any) -> str:
+            spread = f" ± {stdev(values):{form}}" if len(values) > 1 else ""
+            return f"{mean(values):{form}}{spread}"
+
+        return rows.groupby(keys, sort=False)[column].agg(cell)
+
+    return pd.DataFrame({column: shown(column, form) for column, form in forms.items()})

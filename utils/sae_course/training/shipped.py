@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 RUNS: dict[str, dict[str, Any]] = {
     "tinystories": {"architecture": "topk"},
-    "attn-only-2l-layer-0": {"layer": 0},
-    "attn-only-2l-layer-1": {"layer": 1},
+    "attn-only-2l-layer-0": {"layer": 0, "architecture": "topk", "k": 8},
+    "attn-only-2l-layer-1": {"layer": 1, "architecture": "topk", "k": 8},
     "othello": {},
     "gemma": {},
 }
-"""By its name, what each was trained with, beyond the mini preset of the recipe "today"."""
+"""By its name, what each was trained with, beyond the mini preset of the recipe "today".
+
+Those of the attention-only model are chapter 05's (`induction.chapter_config`)."""
 WEIGHTS = "sae_weights.safetensors"
 
 

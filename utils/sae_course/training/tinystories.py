@@ -1,11 +1,12 @@
 """What chapter 03 quotes from runs that were made once: sweeps, seeds, repeated data. Read here."""
 
-from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import CourseError
 from . import recorded_file
+from .recorded_file import over_seeds
+
+__all__ = ["over_seeds", "recorded_tinystories"]  # the table, because chapter 03 asks for it here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,25 +38,3 @@ def recorded_tinystories(part: str) -> "pd.DataFrame":
 def read() -> dict[str, Any]:
     """The whole file."""
     return recorded_file.read(FILE)
-
-
-def over_seeds(rows: "pd.DataFrame", by: str | Sequence[str], forms: Mapping[str, str]) -> "pd.DataFrame":
-    """A table of mean ± standard deviation over the seeds.
-
-    Args:
-        rows: of `recorded_tinystories`.
-        by: the settings that tell groups apart, in the order of the table.
-        forms: column -> how its numbers are written, such as ``{"L0": ".1f"}``.
-    """
-    import pandas as pd  # noqa: PLC0415 - half a second
-
-    keys = [by] if isinstance(by, str) else list(by)
-
-    def shown(column: str, form: str) -> Any:
-        def cell(values: Any) -> str:
-            spread = f" ± {stdev(values):{form}}" if len(values) > 1 else ""
-            return f"{mean(values):{form}}{spread}"
-
-        return rows.groupby(keys, sort=False)[column].agg(cell)
-
-    return pd.DataFrame({column: shown(column, form) for column, form in forms.items()})

@@ -1,0 +1,138 @@
+"""Chapter 05's settings: SAEs on both layers' hook_z, and the lists on which induction is looked for.
+
+What the chapter quotes from runs that were made once is read here, too (`recorded_induction`).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..models.names import choose_scale, entry
+from ..runtime import CourseError
+from . import recorded_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sae_lens import SAE, LanguageModelSAERunnerConfig
+
+MODEL, PRESET = "attn-only-2l-demo", "attn-only-2l"
+LAYERS = (0, 1)
+FILE = "induction.json"
+PUBLISHED = ("callummcdougall/arena-demos-attn2l", "blocks.{layer}.attn.hook_z-v2")
+"""The repository of the published model's SAEs, and their names there."""
+
+
+@dataclass(frozen=True)
+class InductionConfig:
+    """What chapter 05 looks for, and on how much text. The same at both scales."""
+
+    model: str = MODEL
+    n_words: int = 128
+    """The most frequent tokens, of which lists are made: words that the SAEs have seen often."""
+    period: int = 64
+    """Words in a list."""
+    find_rows: int = 24
+    """Rows of lists on which latents are scored, and candidate pairs found."""
+    attribution_rows: int = 8
+    """The first of these: rows on which gradients are taken."""
+    test_rows: int = 40
+    """Other rows, on which candidates are ablated."""
+    story_rows: int = 60
+    """Rows of held-out text, for the labels."""
+    previous_token: float = 0.5
+    """Share of a layer 0 latent's variance that the previous token explains, from which it counts as one."""
+    repeat: float = 0.5
+    """Repeat score from which a layer 1 latent counts as an induction latent."""
+    least_tokens: int = 10
+    """Tokens on which a latent must fire to be scored, and a pair together to be a candidate."""
+    n_pairs: int = 30
+    """Candidates with the largest attribution, which are ablated."""
+    n_random_pairs: int = 200
+    """Pairs drawn at random, for attribution against ablation."""
+    steps: int = 4
+    """Of integrated gradients."""
+    live_share: int = 8
+    """The training in the notebook reads this fraction (1/8) of the finished SAEs' tokens."""
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:16} {value}" for name, value in dataclasses.asdict(self).items())
+
+
+def induction_config(**changes: Any) -> InductionConfig:
+    """Chapter 05's settings, with other values for any field.
+
+    Raises:
+        CourseError: for a setting that there isn't.
+    """
+    unknown = [name for name in changes if name not in {f.name for f in dataclasses.fields(InductionConfig)}]
+    if unknown:
+        known = ", ".join(field.name for field in dataclasses.fields(InductionConfig))
+        raise CourseError(f"Chapter 05 has no setting {unknown[0]!r}: it has {known}.")
+    return InductionConfig(**changes)
+
+
+def sae_config(layer: int, scale: str | None = None, **changes: Any) -> "LanguageModelSAERunnerConfig[Any]":
+    """The preset with a TopK SAE of half the preset's k.
+
+    Fewer latents share the work, so that a single one can be missed: with the preset's own k, a latent of
+    layer 1 hangs on more latents of layer 0 at once (the record's part ``circuits`` has both).
+
+    Args:
+        layer: 0 or 1.
+        scale: the session's own when not given.
+        changes: any other setting, as `change` takes it.
+    """
+    from .presets import preset  # noqa: PLC0415 - SAELens, seconds
+    from .settings import change  # noqa: PLC0415
+
+    cfg: Any = preset(PRESET, scale, "today", layer=layer, architecture="topk")
+    return change(cfg, **{"k": cfg.sae.k // 2, **changes})
+
+
+def finished_sae(layer: int, scale: str | None = None, *, device: str | None = None) -> "SAE[Any]":
+    """A trained SAE of that layer's hook_z, which takes z with its heads: for those who skip the training.
+
+    At mini scale it is the shipped one (``sae_config``, seed 0); at full scale the one that was published for
+    the published model, from the hub. That one is a Gated SAE of the recipe "seed": not this chapter's.
+
+    Raises:
+        CourseError: for a layer or scale that there isn't, and when the hub can't be read.
+    """
+    from ..runtime import current  # noqa: PLC0415
+    from .shipped import shipped_run  # noqa: PLC0415
+
+    if layer not in LAYERS:
+        raise CourseError(f"{MODEL} has the layers 0 and 1, and none {layer!r}.")
+    if choose_scale(entry(MODEL), scale) == "mini":
+        return shipped_run(f"{PRESET}-layer-{layer}").sae(device or current().device)
+    from sae_lens import SAE  # noqa: PLC0415 - seconds
+
+    repository, name = PUBLISHED[0], PUBLISHED[1].format(layer=layer)
+    try:
+        return SAE.from_pretrained(repository, name, device=device or current().device)
+    except Exception as error:
+        words = " ".join(str(error).split())[:200]
+        raise CourseError(
+            f"The published SAE {repository}, {name}, could not be loaded ({words}): check the network, "
+            f"or train one (sae-course train {PRESET} --scale full)."
+        ) from error
+
+
+def recorded_induction(part: str) -> "pd.DataFrame":
+    """One part of chapter 05's record, a row for each run or pair of runs.
+
+    Written by ``python -m sae_course.notebooks.record_induction`` at mini scale.
+
+    Args:
+        part: ``circuits``, ``widths``, ``splitting`` or ``models``.
+
+    Raises:
+        CourseError: for a part that there isn't, and when the file was changed after it was recorded.
+    """
+    import pandas as pd  # noqa: PLC0415 - half a second
+
+    parts = recorded_file.untouched(FILE, recorded_file.read(FILE), "parts")
+    if part not in parts:
+        raise CourseError(f'Chapter 05\'s record has no part "{part}": it has {", ".join(parts)}.')
+    return pd.DataFrame(parts[part])
