@@ -1,6 +1,6 @@
 """Naming the likely mistake: wrong functions, each with a sentence, held against the learner's result."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +13,21 @@ from .tensors import Rules
 GRADIENT_RULES = Rules(1e-3, 1e-3, any_dtype=True)
 Mistakes = dict[str, Any]
 """A sentence -> the function (or value) that makes the mistake."""
+
+
+class Guesses(dict[str, Any]):
+    """Mistakes of one case, for `Trial.against`: sentence -> result, made when they are first looked at.
+
+    As functions, each mistake would be given a copy of the model, which takes longer than to run it.
+    """
+
+    def __init__(self, sentences: Iterable[str], make: Callable[[], dict[str, Any]]) -> None:
+        super().__init__(dict.fromkeys(sentences))
+        self._make = make
+
+    def items(self) -> Any:
+        """As a dictionary's."""
+        return self._make().items()
 
 
 class _NoResult:

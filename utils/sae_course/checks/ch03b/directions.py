@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ..core import exercise
+from ..mistakes import Guesses
 from ..trial import Function, Trial
-from .subject import Guesses, tiny_model, tiny_sae
+from .subject import tiny_model, tiny_sae
 
 Lens = Callable[[Any, Any, list[int]], Tensor]
 

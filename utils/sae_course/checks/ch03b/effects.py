@@ -9,8 +9,10 @@ from torch import Tensor
 
 from ..cases import Case
 from ..core import exercise
+from ..mistakes import Guesses
+from ..subjects import no_hooks_left
 from ..trial import Function, Trial
-from .subject import HOOK_POINTS, KINDS, Guesses, tiny_model, tiny_sae
+from .subject import HOOK_POINTS, KINDS, tiny_model, tiny_sae
 
 Edit = Callable[[Tensor, Any, int, float], Tensor]
 """The new activation, from the old one, the SAE, the latent and the factor."""
@@ -175,15 +177,7 @@ def _guesses(arguments: dict[str, Any]) -> dict[str, Tensor]:
 def _leaves_no_hook(t: Trial, student: Function, arguments: dict[str, Any]) -> None:
     model, sae = arguments["model"], arguments["sae"]
     t.call(student, arguments)
-    for name, owner in (("model", model), ("sae", sae)):
-        left = [point for point, hook in owner.hook_dict.items() if hook.fwd_hooks or hook._forward_hooks]
-        t.require(
-            not left,
-            f"after scale_latent a hook is left on the {name}, at {left[0] if left else ''}: it would change "
-            "every later run.",
-            kind="hooks",
-            likely="add_hook without a reset; run_with_hooks(..., fwd_hooks=[...]) takes its own off.",
-        )
+    no_hooks_left(t, "scale_latent", {"model": model, "sae": sae})
     t.require(
         not sae.use_error_term,
         "after scale_latent, sae.use_error_term is True: it was False before.",

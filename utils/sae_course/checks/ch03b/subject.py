@@ -1,12 +1,10 @@
 """A transformer and SAEs in it, both tiny and random, made anew for every case."""
 
 import warnings
-from collections.abc import Callable, Iterable
 from typing import Any
 
-import torch
-
 from ..cases import Case
+from ..subjects import filled_sae
 
 HOOK_POINTS = (
     "blocks.0.hook_resid_mid",
@@ -46,37 +44,5 @@ def tiny_sae(case: Case, kind: str) -> Any:
 
     ``topk`` leaves the rows' lengths to the encoder, as SAELens trains it: its decode divides by them.
     """
-    import sae_lens  # noqa: PLC0415 - seconds
-
-    sizes: dict[str, Any] = {
-        "d_in": case.size("d_in"),
-        "d_sae": case.size("d_sae"),
-        "device": case.device,
-    }
-    if kind == "topk":
-        cfg: Any = sae_lens.TopKSAEConfig(k=4, rescale_acts_by_decoder_norm=True, **sizes)
-        sae: Any = sae_lens.TopKSAE(cfg)
-    elif kind == "jumprelu":
-        sae = sae_lens.JumpReLUSAE(sae_lens.JumpReLUSAEConfig(**sizes))
-    else:
-        sae = sae_lens.StandardSAE(sae_lens.StandardSAEConfig(**sizes))
-    case.fill(sae, 0.8)
-    if kind == "jumprelu":
-        with torch.no_grad():
-            sae.threshold.abs_()
-    return sae.eval()
-
-
-class Guesses(dict[str, Any]):
-    """Mistakes of one case, for `Trial.against`: sentence -> result, made when they are first looked at.
-
-    As functions, each mistake would be given a copy of the model, which takes longer than to run it.
-    """
-
-    def __init__(self, sentences: Iterable[str], make: Callable[[], dict[str, Any]]) -> None:
-        super().__init__(dict.fromkeys(sentences))
-        self._make = make
-
-    def items(self) -> Any:
-        """As a dictionary's."""
-        return self._make().items()
+    settings = {"rescale_acts_by_decoder_norm": True} if kind == "topk" else {}
+    return filled_sae(case, kind, d_in=case.size("d_in"), d_sae=case.size("d_sae"), **settings)

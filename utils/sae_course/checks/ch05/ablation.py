@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ...evals.sites import Site
-from ..ch03b.subject import Guesses
 from ..core import exercise
+from ..mistakes import Guesses
 from ..trial import Function, Trial
 from .subject import KINDS, SIZES, Before, before, half_firing, leaves_no_trace, tiny_arguments, without
 

@@ -9,9 +9,9 @@ import torch.autograd.forward_ad as forward
 from torch import Tensor
 
 from ...evals.sites import Site
-from ..ch03b.subject import Guesses
 from ..core import exercise
 from ..failure import CheckFailed
+from ..mistakes import Guesses
 from ..trial import Function, Trial, name_of
 from .subject import KINDS, SIZES, Before, before, half_firing, leaves_no_trace, tiny_arguments
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...evals.sites import Site
 from ..cases import Case
+from ..subjects import filled_sae, no_hooks_left
 from ..trial import Function, Trial, name_of
 
 SOURCE, TARGET = "blocks.0.attn.hook_z", "blocks.1.attn.hook_z"
@@ -64,29 +65,19 @@ def _tiny_model(case: Case) -> Any:
 
 def _tiny_sae(case: Case, kind: str, hook_point: str, d_sae: int) -> Any:
     """An SAE of SAELens that takes and gives z with its heads; no row of its decoder has length 1."""
-    import sae_lens  # noqa: PLC0415 - seconds
-    from sae_lens.saes.sae import SAEMetadata  # noqa: PLC0415
+    from sae_lens.saes.sae import SAEMetadata  # noqa: PLC0415 - seconds
 
-    sizes: dict[str, Any] = {
-        "d_in": HEADS * D_HEAD,
-        "d_sae": d_sae,
-        "device": case.device,
-        "reshape_activations": "hook_z",
-        "metadata": SAEMetadata(hook_name=hook_point),
-    }
-    if kind == "topk":
-        sae: Any = sae_lens.TopKSAE(sae_lens.TopKSAEConfig(k=4, **sizes))
-    elif kind == "jumprelu":
-        sae = sae_lens.JumpReLUSAE(sae_lens.JumpReLUSAEConfig(**sizes))
-    else:
-        sae = sae_lens.StandardSAE(sae_lens.StandardSAEConfig(**sizes))
-    case.fill(sae, 0.8)
-    if kind == "jumprelu":
-        with torch.no_grad():
-            sae.threshold.abs_()
+    sae = filled_sae(
+        case,
+        kind,
+        d_in=HEADS * D_HEAD,
+        d_sae=d_sae,
+        reshape_activations="hook_z",
+        metadata=SAEMetadata(hook_name=hook_point),
+    )
     # Until its first encode, the function that flattens the heads belongs to this object: a copy would note
     # d_head on the original.
-    sae.eval().encode(torch.zeros(1, 1, HEADS, D_HEAD, device=case.device))
+    sae.encode(torch.zeros(1, 1, HEADS, D_HEAD, device=case.device))
     return sae
 
 
@@ -119,19 +110,10 @@ def leaves_no_trace(t: Trial, student: Function, arguments: dict[str, Any]) -> N
     t.call(student, arguments)
     name = name_of(student)
     saes = {f"{site}'s SAE": arguments[site].sae for site in ("source", "target")}
-    for what, module in {"model": arguments["model"], **saes}.items():
-        left = [point for point, hook in module.hook_dict.items() if hook.fwd_hooks or hook._forward_hooks]
+    no_hooks_left(t, name, {"model": arguments["model"], **saes})
+    for what, sae in saes.items():
         t.require(
-            not left,
-            f"after {name} a hook is left on the {what}, at {left[0] if left else ''}: it would change every "
-            "later run.",
-            kind="hooks",
-            likely="add_hook without a reset; run_with_hooks(..., fwd_hooks=[...]) takes its own off.",
-        )
-        if what == "model":
-            continue
-        t.require(
-            module.hook_z_reshaping_mode and not module.use_error_term,
+            sae.hook_z_reshaping_mode and not sae.use_error_term,
             f"after {name} the {what} is not as it was: it takes z without its heads now, or adds the error.",
             kind="hooks",
             likely="what is turned off for a while has to be turned on again at the end.",
