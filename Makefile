@@ -23,7 +23,7 @@ run: $(STAMP) ## execute every chapter's solution at mini scale; CHAPTER=01 for 
 	@$(BIN)/sae-course run $(CHAPTER)
 
 test: $(STAMP) lint ## the whole test suite
-	@$(BIN)/python -m pytest tests solutions --nbmake --nbmake-timeout=600 $(ARGS)
+	@$(BIN)/python -m pytest tests solutions --nbmake --nbmake-timeout=600 -n 2 --dist worksteal $(ARGS)
 
 lab: $(STAMP) ## open JupyterLab on the chapters
 	@$(BIN)/jupyter lab --notebook-dir=chapters $(ARGS)

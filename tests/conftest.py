@@ -4,8 +4,10 @@ import atexit
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,24 @@ torch.set_num_threads(1)
 # A shell that starts the tests in the background has them ignore Ctrl-C; some send it to themselves.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_TALLIES: list[dict[str, Any]] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker ended (pytest-xdist): what its checks' banks counted, see tests/checks/conftest.py."""
+    _TALLIES.extend([node.workeroutput["checks"]] if "checks" in getattr(node, "workeroutput", {}) else [])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if _TALLIES:
+        sys.path.insert(0, str(Path(__file__).parent / "checks"))
+        from bank import summary  # noqa: PLC0415 - only where the banks were run
+
+        for line in summary(_TALLIES):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture

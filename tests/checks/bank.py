@@ -45,6 +45,17 @@ class Tally:
 TALLY = Tally()
 
 
+def summary(tallies: list[dict[str, Any]]) -> list[str]:
+    """The summary's lines, from one tally, or one of each worker, as dictionaries."""
+    wrong, caught = (sum(one[name] for one in tallies) for name in ("wrong", "caught"))
+    slowest = [item for one in tallies for item in one["slowest"].items()]
+    lines = [f"checks: {caught} of {wrong} wrong variants caught"] if wrong else []
+    if wrong and slowest:
+        number, seconds = max(slowest, key=lambda item: item[1])
+        lines.append(f"checks: the slowest, {number}, took {seconds:.2f} s on a right variant")
+    return lines
+
+
 @dataclass
 class Wrong:
     """A wrong answer, and what its message must match."""

@@ -18,7 +18,8 @@ def moments(h):
     return h.mean(1, keepdim=True), centred.mT @ centred / h.shape[1]
 
 
-def jittered(covariance, size=1e-6):
+def jittered(covariance, size=1e-5):
+    # 1e-6 is the size of float32's own rounding: on some processors the factor then doesn't exist.
     return covariance + size * torch.eye(covariance.shape[-1])
 
 

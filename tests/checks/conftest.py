@@ -1,7 +1,7 @@
 """Each test has a progress file of its own; the summary says how many wrong variants were caught."""
 
 import pytest
-from bank import TALLY
+from bank import TALLY, summary
 
 from sae_course.runtime import session
 
@@ -16,9 +16,11 @@ def learner(tmp_path, monkeypatch):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if not TALLY.wrong:
-        return
-    terminalreporter.write_line(f"checks: {TALLY.caught} of {TALLY.wrong} wrong variants caught")
-    if TALLY.slowest:
-        number, seconds = max(TALLY.slowest.items(), key=lambda item: item[1])
-        terminalreporter.write_line(f"checks: the slowest, {number}, took {seconds:.2f} s on a right variant")
+    for line in summary([vars(TALLY)]):
+        terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session):
+    """One of several workers hands its part to the process that writes the summary."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["checks"] = vars(TALLY)

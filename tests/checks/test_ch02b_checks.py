@@ -1,14 +1,12 @@
-"""Chapter 02b's own solutions pass its checks; their references agree with what knows nothing of them."""
+"""The references of chapter 02b's checks agree with what knows nothing of them."""
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from bank import all_checks, failure_of
+from bank import failure_of
 from bank_ch02b_noise import bank as noises
 from scipy.optimize import linprog
 from scipy.stats import kurtosis
@@ -19,52 +17,14 @@ from sae_course.checks.cases import Case
 from sae_course.checks.ch02b import absorption, noise_law, reference
 from sae_course.checks.ch02b.noise import _activations
 from sae_course.checks.ch02b.pairs import _with_negatives
-from sae_course.checks.numbers import order
 from sae_course.data import toys
-from sae_course.notebooks.definitions import definitions
-from sae_course.training.toys.wrong_config import wrong_answers_config
 
-SOURCE = Path(__file__).parents[2] / "solutions" / "02b_wrong_answers.py"
-CHECKS = sorted(
-    (check for check in all_checks() if check.chapter == "02b"), key=lambda check: order(check.number)
-)
 SIZES = {"inst": 3, "batch": 11, "d_in": 7, "d_sae": 13}
 
 
 @pytest.fixture
 def case():
     return Case(torch.Generator().manual_seed(0), "cpu", SIZES, "")
-
-
-@pytest.fixture(scope="module")
-def solution():
-    return definitions(SOURCE, config=wrong_answers_config(), device="cpu")
-
-
-def test_all_exercises_have_their_check():
-    assert [check.number for check in CHECKS] == [f"2b.{i}" for i in range(1, 10)]
-    for check in CHECKS:
-        _, start, rest = SOURCE.read_text().partition(f'exercise="{check.number}" ')
-        assert start, check
-        assert re.search(r"minutes=(\d+)", rest)[1] == str(check.minutes), check
-        own = re.split(r'exercise="|question="', rest)[0]
-        assert own.count('tags=["hint"]') == check.hints, check
-        assert f"\ncheck.{check.title}({check.title})\n" in own
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.number)
-@pytest.mark.parametrize("seed", range(3))
-def test_the_solution_passes(check, seed, solution):
-    check.run(solution[check.title], seed=seed)
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.number)
-def test_another_exercises_answer_fails(check, solution):
-    for other in CHECKS:
-        if other is not check:
-            failure = failure_of(check, solution[other.title])
-            assert failure is not None
-            assert failure.kind != "stumbled", failure
 
 
 def saelens_cosines(one, other):

@@ -2,32 +2,20 @@
 
 import dataclasses
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from bank import checks_in, failure_of
+from bank import failure_of
 from scipy.stats import mannwhitneyu
 
 from sae_course import evals
 from sae_course.checks import ch03b as check
 from sae_course.checks.cases import make_cases
 from sae_course.checks.ch03b import directions, effects, quality, ranking, subject
-from sae_course.notebooks.definitions import definitions
-
-SOURCE = Path(__file__).parents[2] / "solutions" / "03b_tinystories_saelens.py"
 
 
 def cases(number, **sizes):
     return make_cases(number, torch.Generator().manual_seed(7), "cpu", sizes)
-
-
-@pytest.mark.skipif(not SOURCE.is_file(), reason="chapter 03b's source is not here")
-@pytest.mark.parametrize("exercise", checks_in(check), ids=lambda exercise: exercise.number)
-def test_the_solution_passes(exercise):
-    solution = definitions(SOURCE)
-    for seed in range(3):
-        exercise.run(solution[exercise.title], seed=seed)
 
 
 def test_a_loop_over_all_pairs_is_told_so():
