@@ -53,6 +53,7 @@ def test_the_training_rows_compare_runs_of_one_seed(monkeypatch: pytest.MonkeyPa
 
 def test_measuring_is_priced_in_forward_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_evals, "ROWS", 8)
+    monkeypatch.setattr(bench_evals, "ATTRIBUTED", (2, 33))
     monkeypatch.setattr(bench_evals, "_REPEATS", 1)
     threads = torch.get_num_threads()
     found = dict(bench_evals.rows())
@@ -60,6 +61,9 @@ def test_measuring_is_priced_in_forward_passes(monkeypatch: pytest.MonkeyPatch) 
     assert found["a forward pass over 2,048 tokens"].endswith(" s")
     assert found["a dashboard of 8 latents"].endswith("forward passes")
     assert float(found["the dashboard, in the notebook"].split()[0]) < 60
+    (pairs,) = (name for name in found if name.startswith("attribution of "))
+    assert pairs.endswith(" pairs of latents, 66 tokens")
+    assert float(found[pairs].removesuffix(" forward passes")) > 1
 
 
 def test_toys_at_once_beside_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,19 @@ SLIPS = {
     "4.8": ('"run 2": {"d_sae": 512}', '"run 2": {"d_sae": 4096}', "run 2"),
     "4.9": ("if seen.dead > 0.12:", "if seen.dead < 0.12:", "right on|of 42"),
     "4.10": (" ** 2", "", "length"),
+    "5.1": ("followed[..., 2:]", "followed", "before the second list are counted"),
+    "5.2": (".pow(2)", ".abs()", "shares of the absolute values"),
+    "5.3": ("sizes[:, None] * (means - mean)", "(means - mean)", "each group counts once"),
+    "5.4": ("(s - f) / (s + f)", "s / (s + f)", "above stands s − f"),
+    "5.5": ('kept["b"][where].sum()', 'kept["b"].sum()', "`where` is ignored"),
+    "5.6": (
+        "z + source.sae.decode(changed) - source.sae.decode(a)",
+        "source.sae.decode(changed)",
+        "the SAE's error is dropped",
+    ),
+    "5.7": ("(k + 0.5)", "(k + 1)", "at the end of each step"),
+    "5.8": ('f"hook_{part}"', '"hook_q"', 'replace "hook_z" by'),
+    "5.9": ("pattern * torch", "torch", "the pattern is not used"),
 }
 
 

@@ -17,7 +17,10 @@ class Repeats(NamedTuple):
 
     @property
     def first(self) -> Bool[np.ndarray, "rows pos"]:
-        """The first list, from its second word on: the places that ``second`` repeats."""
+        """The first list from its second word on: as many places as ``second``, all but one of them its words.
+
+        Its first word is left out: all that stands before it is BOS.
+        """
         return self._places(2, self.period + 1)
 
     @property

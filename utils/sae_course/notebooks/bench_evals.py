@@ -1,4 +1,4 @@
-"""What measuring and looking cost, with the SAE that is shipped for chapter 03; ratios within one process."""
+"""What measuring and looking cost, with SAEs that are shipped; ratios within one process."""
 
 import statistics
 import time
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 ROWS, LATENTS = 64, 8
+ATTRIBUTED = (8, 129)
+"""Rows and their length for the pairs of two layers' latents."""
 _REPEATS = 3
 
 
@@ -64,5 +66,36 @@ def rows() -> list[tuple[str, str]]:
         ("AUROC of sparse latents: gain over sorting everything", f"{dense / sparse:.1f} ×"),
         ("the dashboard, as a page", f"{len(page.html) / 1e6:.1f} MB"),
         ("the dashboard, in the notebook", f"{len(page._repr_html_()) / 1e3:.0f} kB"),
+        attribution_row(),
     ]
     return found
+
+
+def attribution_row() -> tuple[str, str]:
+    """Every live pair of chapter 05's latents, in forward passes of its model over the same tokens."""
+    import torch  # noqa: PLC0415
+
+    from .. import evals  # noqa: PLC0415
+    from ..models import load_model, token_stream  # noqa: PLC0415
+    from ..training.shipped import shipped_run  # noqa: PLC0415
+
+    runs = [shipped_run(f"attn-only-2l-layer-{layer}") for layer in (0, 1)]
+    source, target = (evals.Site(run.config["hook_name"], run.sae()) for run in runs)
+    name = runs[0].config["model_name"]
+    model = load_model(name, "mini", device="cpu", quiet=True)
+    n_rows, n_ctx = ATTRIBUTED
+    stream = token_stream(name, "mini", split="test", n_ctx=n_ctx).take(n_rows)
+    tokens = torch.tensor([row["tokens"] for row in stream])
+
+    def forward() -> None:
+        with torch.no_grad():
+            model(tokens)
+
+    once = _seconds(forward)
+    found: list[evals.Attribution] = []
+    cost = _seconds(lambda: found.append(evals.latent_attribution(model, source, target, tokens)))
+    n_pairs = int((found[0].total != 0).sum())
+    return (
+        f"attribution of {n_pairs:,} pairs of latents, {tokens.numel():,} tokens",
+        f"{cost / once:.0f} forward passes",
+    )

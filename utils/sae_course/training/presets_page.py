@@ -10,6 +10,7 @@ from .describe import Differences, describe, differences
 from .preset_values import PRESETS
 from .presets import RECIPES, preset
 from .record_presets import table
+from .shipped import shipped_names, shipped_run
 
 FILE = "docs/presets.md"
 SCALES = ("mini", "full")
@@ -41,6 +42,16 @@ _MEASURED = (
     "as it was saved; mean ± standard deviation over three seeds "
     "(`python -m sae_course.training.record_presets`):"
 )
+_SHIPPED = """\
+## Shipped SAEs
+
+`shipped_run(NAME)` is a finished run of a mini preset, recipe "today": its record, and its SAE (`.sae()`).
+One training each, seed 0, not chosen by its result; measured on held-out tokens, dead latents over the same.
+Weights are rounded to float16, which moves no share by more than .001, and no L0 by more than .02.
+
+| name | SAE | L0 | explained variance | loss recovered | dead | trained again by |
+|---|---|---|---|---|---|---|
+"""
 _FOOT = "Written by `python -m sae_course.training.presets_page`.\n"
 
 
@@ -55,7 +66,19 @@ def page() -> str:
             found = differences(*(cfgs[scale, recipe] for recipe in RECIPES), names=tuple(RECIPES))
             parts.append(f'What "today" changes at {scale} scale:\n\n{_table(found)}\n')
         parts.append(f"{_MEASURED}\n\n{table(wanted.name)}\n")
-    return "".join(parts) + _FOOT
+    return "".join([*parts, _SHIPPED, *map(_card, shipped_names()), "\n", _FOOT])
+
+
+def _card(name: str) -> str:
+    """A shipped SAE's line."""
+    run = shipped_run(name)
+    found, sae = run.notes["shipped"]["measured"], run.config["sae"]
+    what = f"{sae['architecture']}, k {sae['k']:g}, {sae['d_sae']:,} latents, `{run.config['hook_name']}`"
+    return (
+        f"| `{name}` | {what} | {found['L0']:.1f} | {found['explained variance']:.3f} | "
+        f"{100 * found['loss recovered']:.1f} % | {100 * found['dead']:.1f} % over {found['tokens']:,} "
+        f"tokens | `{run.notes['shipped']['command']}` |\n"
+    )
 
 
 def _values(cfgs: list[Any]) -> str:
