@@ -362,7 +362,7 @@ table.columns.name = f"largest share in head (score > {config.previous_token})"
 table
 
 # %% [markdown]
-# **Analysis.** The previous-token latents are where they ought to be: in the previous-token head. None of its latents, and next to none of the other heads', is about the word itself
+# **Analysis.** The previous-token latents are where they ought to be: in the previous-token head. And no latent of any head is about the word itself
 # alone: what a head writes at a place is about *other* places.
 
 # %% [markdown] exercise="5.4" difficulty=1 importance=4 minutes=4
@@ -565,8 +565,8 @@ check.without_latent(without_latent)
 # list, the source at the place that word's head should look at. Of these take those with the largest attribution, and ablate each source, on lists that were **not** used for finding them. The
 # number: by how much does the target fall, at the words where both fire?
 #
-# Two controls. For each pair a *random* latent of layer 0 that fires about as often is ablated instead, and the same target is looked at, at the same words. And a stricter one: a random
-# latent among those that fire *at the very place* the head should look at.
+# Two controls. For each pair a *random* latent of layer 0 that fires about as often is ablated instead, and the same target is looked at, at the same words. And a stricter one: the
+# latent that, of all that are no candidates, fires most often *at the very places* where the source does.
 #
 # Predict: how many of the pairs lose more than half? And the controls?
 
@@ -589,12 +589,12 @@ instead = evals.controls(density, pairs["source"].tolist(), without=torch.nonzer
 control_pairs = list(zip(instead, pairs["target"], strict=True))
 control = evals.ablations(model, source, target, test_tokens, control_pairs, events=pairs["source"].tolist(), **on_test)
 
-at_place = (joint > 0).cpu()
-stream = np.random.default_rng(0)
+looked_at = torch.from_numpy(repeats.followed).to(device).clamp(min=0)
+at_place = latents[0][torch.arange(len(tokens), device=device)[:, None], looked_at] > 0  # who fires at the place to look at
 beside = []
 for one, other in chosen:
-    others = [latent for latent in torch.nonzero(at_place[:, other]).flatten().tolist() if latent != one]
-    beside.append((int(stream.choice(others)), other))
+    both = masks[1] & at_place[..., one] & (latents[1][..., other] > 0)
+    beside.append((int(at_place[both].float().mean(dim=0).masked_fill(is_previous, 0).argmax()), other))
 strict = evals.ablations(model, source, target, test_tokens, beside, events=pairs["source"].tolist(), **on_test)
 
 # %%
@@ -612,7 +612,7 @@ print(f"the least of these is {confirmed['drop'].min() / means['control']:.0f} t
 
 # %% [markdown]
 # **Analysis.** Without the source latent, most of these pairs' targets lose a large part of their activation at the words where both fire, and in several pairs more than half. Ablating
-# another latent that fires as often changes next to nothing, and neither does another latent at the same place: it is *this* latent that the target hangs on. Count the distinct sources before you celebrate,
+# another latent that fires as often changes next to nothing; the one that most often fires at the same places, a little, and in single pairs a fifth or more. It is mostly *this* latent that the target hangs on. Count the distinct sources before you celebrate,
 # though: a few of them stand behind most pairs, so these are not that many independent findings. And the attributed shares (last column) are much smaller than the drops: they are over *all* words
 # of the lists, most of which don't have this source at the place to look at.
 #
@@ -703,7 +703,7 @@ draw_pairs(
 )
 
 # %% [markdown]
-# **Analysis.** Over random pairs, chosen for nothing but firing together, attribution orders them much as the ablation does. The size is another matter. For each unit that the plain gradient attributes, more than one is lost:
+# **Analysis.** Over random pairs, chosen for nothing but firing together, attribution orders them much as the ablation does. (Below 0 is a target that fires *more* without the source.) The size is another matter. For each unit that the plain gradient attributes, more than one is lost:
 # saturation and thresholds, as in question 5.B. Integrated gradients correct for the first, and err a little to the other side: their way from nothing to everything passes through states of the model in which *all* of layer 0 is dimmed,
 # which no ablation of one latent visits. They order the pairs about as well or a little better, and cost as many backward passes as they have steps. So: gradients to find candidates, integrated gradients if their sizes matter, ablations before you claim anything.
 #
@@ -765,7 +765,7 @@ rows = []
 best = confirmed.head(8)
 clean = evals.latent_activations(target.sae, evals.harvest(model, test_tokens, target.hook_point))
 lower_test = evals.latent_activations(source.sae, evals.harvest(model, test_tokens, source.hook_point))
-place = torch.from_numpy(test.followed).to(device).clamp(min=0)
+place = torch.from_numpy(test.followed).to(device).clamp(min=0)  # the place to look at
 counts = torch.from_numpy(test.second).to(device)
 for one, other in zip(best["source"], best["target"], strict=True):
     fires_at = lower_test[torch.arange(len(place), device=device)[:, None], place, one] > 0
@@ -884,7 +884,7 @@ graph.figure(f"{len(graph.edges)} pairs of latents in which the target loses mor
 # prove the picture wrong.
 
 # %% [markdown] tags=["answer"]
-# Shown: on lists of frequent words, for these pairs, the target depends on the source, mostly through the keys, and not on other latents that fire as often or at the same place. Not shown: that these pairs *are* the induction circuit. A few sources stand behind most of the edges;
+# Shown: on lists of frequent words, for these pairs, the target depends on the source, mostly through the keys, and much less on other latents that fire as often, or at the same places. Not shown: that these pairs *are* the induction circuit. A few sources stand behind most of the edges;
 # most candidates lose less than half, since several latents share the work; the SAEs' errors carry some of it unseen; the words are frequent ones; and the thresholds were ours. Surer: the same on stories, or *sufficiency*: switch all latents of layer 0 off but the
 # circuit's, and see whether the targets still fire. It could be proven wrong by a patch in the other direction: write a source latent in at a place after *another* word. If the picture is right, the target must now fire there.
 
@@ -926,7 +926,7 @@ over_seeds(recorded_induction("splitting"), ["layer", "from", "to"], {"found aga
 
 # %% [markdown]
 # **Analysis.** Twice as many latents explain little more here, and a growing share is dead: at `k` = 8 and this much training, this activation has no use for 2,048 latents. The number of previous-token latents hardly grows with the width; the median one fires after one or two words (of
-# 128), and sharper ones replace it only at the largest width, if at all. Most latents are *not* found again in an SAE twice as wide: about three in ten have a partner with a correlation of .7. A fifth to a third split, more of them in layer 1; a partner for each on average says that
+# 128), and sharper ones replace it only at the largest width, if at all. Most latents are *not* found again in an SAE twice as wide: about three in ten have a partner with a correlation of .7. Between a sixth and a third split, more of them in layer 1; that there is about one partner for each says that
 # new latents mostly take up what had none, or are dead.
 #
 # ### Another model, another seed: the same latents?
@@ -944,7 +944,7 @@ over_seeds(recorded_induction("models"), ["compared", "layer"], {"correlation â‰
 # %% tags=["headline"]
 print(
     f"{len(confirmed)} pairs of latents in which the layer 1 latent loses more than half without the layer 0 latent (control: {means['control']:.1%}), "
-    f"{through['k'].mean() / through['all three'].mean():.0%} of it through the keys"
+    f"if only the keys know, {through['k'].mean() / through['all three'].mean():.0%} of the drop is left"
 )
 
 # %% [markdown]

@@ -28,6 +28,7 @@ from circuit_subject import (
     tiny_sae,
     written,
 )
+from sae_lens import StandardSAE, StandardSAEConfig
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -292,3 +293,10 @@ def test_latents_of_other_tokens() -> None:
         joint_firing(torch.zeros(4, 6, 2), torch.zeros(4, 5, 2))
     with pytest.raises(CourseError, match="0 to 8, and none 9"):
         Between(*ONE).without(D_SOURCE)
+
+
+@pytest.mark.parametrize("how", ["layer_norm", "constant_norm_rescale"])
+def test_an_sae_that_rescales_by_the_token_has_no_directions(how: str) -> None:
+    sae = StandardSAE(StandardSAEConfig(d_in=4, d_sae=3, device="cpu", normalize_activations=how))
+    with pytest.raises(CourseError, match=f'normalize_activations="{how}": what a latent writes depends'):
+        directions(sae, 3, torch.zeros(1, 4))

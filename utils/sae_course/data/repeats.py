@@ -17,9 +17,9 @@ class Repeats(NamedTuple):
 
     @property
     def first(self) -> Bool[np.ndarray, "rows pos"]:
-        """The first list from its second word on: as many places as ``second``, all but one of them its words.
+        """The first list from its second word on: as many places as ``second``, all but one with its words.
 
-        Its first word is left out: all that stands before it is BOS.
+        The first word is left out: all that stands before it is BOS.
         """
         return self._places(2, self.period + 1)
 

@@ -130,7 +130,16 @@ def directions(
     """What each latent adds to the reconstruction when its activation is 1; ``decode`` is affine.
 
     Not ``W_dec`` itself: a TopK SAE of SAELens divides by its rows' lengths first.
+
+    Raises:
+        CourseError: for an SAE that rescales what it decodes by the token that it encoded last.
     """
+    normalised = getattr(getattr(sae, "cfg", None), "normalize_activations", "none")
+    if normalised in ("layer_norm", "constant_norm_rescale"):
+        raise CourseError(
+            f'This SAE was trained with normalize_activations="{normalised}": what a latent writes depends '
+            "on the token, so that it has no one direction to attribute or ablate along."
+        )
     where = next(iter(sae.parameters()), like) if isinstance(sae, torch.nn.Module) else like
     each = torch.eye(n_latents, device=where.device, dtype=where.dtype)
     with ready(sae):
