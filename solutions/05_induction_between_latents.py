@@ -99,7 +99,7 @@ print(f"guessing among the {config.n_words} words: {np.log(config.n_words):.2f}"
 # %% [markdown]
 # **Analysis.** On the first list the model does worse than somebody who only knows which words are used: it expects stories. On the second its loss falls
 # far below what knowing the words is worth. All it has to go by is the first list, so this is the circuit at work (not perfectly: words of stories in random order are not
-# what it was trained on).
+# what it was trained on). Predict: of its eight heads, how many do it?
 
 # %% [markdown] exercise="5.1" difficulty=2 importance=4 minutes=6
 # ### Exercise 5.1: two scores for a head
@@ -221,13 +221,19 @@ for what, (one, text) in rows_of.items():
         print(f"{what:24} {hook_point:26} explained by the place {by_place:.1%}, by chance {by_chance:.1%}")
 
 # %% [markdown]
-# **Analysis.** Before layer 0 nothing in this model's stream says where it is. After it there is a trace, from heads that spread their attention. In the other
+# **Analysis.** Before layer 0 nothing in this model's stream says where it is (but for BOS, which always stands first). After it there is a trace, from heads that spread their attention. In the other
 # model a good part of the stream is about places. So expect K-composition, and remember to test it (part 5).
 #
 # ## Part 2: an SAE on each layer
 #
 # The hook point is `hook_z`: what the heads hand over before `W_O` mixes them, side by side. Both SAEs learn from **one stream of activations**: the model runs once
-# for both. Trained here is a short version, an eighth of the tokens.
+# for both. The settings, the same for both but for the hook point:
+
+# %%
+describe(sae_config(0))
+
+# %% [markdown]
+# Trained here is a short version, an eighth of the tokens. Predict: what will be worse for it, L0, the dead latents or the loss?
 
 # %%
 eighth = sae_config(0).training_tokens // config.live_share
@@ -280,6 +286,9 @@ check.head_shares(head_shares)
 # %% [markdown] tags=["hint"]
 # `W_dec.unflatten(1, (n_heads, -1))` is `[d_sae head d_head]`.
 
+# %% [markdown]
+# Predict: does the SAE respect the borders between heads, which nobody told it of?
+
 # %%
 shares = {layer: head_shares(saes[layer].W_dec.detach(), n_heads) for layer in LAYERS}
 random_rows = torch.randn(saes[0].W_dec.shape, generator=generator("random rows"), device=device)
@@ -290,7 +299,7 @@ for what, found in {**{f"layer {layer}": shares[layer] for layer in LAYERS}, "ra
 
 # %% [markdown]
 # **Analysis.** Nothing told the SAE where one head ends and the next begins, and yet a quarter of its latents lie almost wholly in one head; among random directions none does. The
-# others span heads: several heads attend to the same word and copy the same thing, and one latent says it for all of them.
+# others span heads: one latent for what several of them write at the same time.
 #
 # ## Part 3: latents of both halves, found by score
 
@@ -333,6 +342,9 @@ check.explained_by(explained_by)
 
 # %% [markdown] tags=["hint"]
 # `means[groups]` puts each token's group mean in its place: $\sum_i (\bar a_{g(i)} - \bar a)^2$ is the same as the numerator above.
+
+# %% [markdown]
+# Predict: in which head's part of $z$ are the latents that the previous token explains? And those that the token itself explains? The control shuffles the labels.
 
 # %%
 def latents_on(tokens: Int[Tensor, "rows pos"]) -> dict[int, Float[Tensor, "rows pos d_sae"]]:
@@ -394,6 +406,9 @@ check.repeat_scores(repeat_scores)
 # %% [markdown] tags=["hint"]
 # `latents[first]` is `[tokens d_sae]`: the tokens where the mask is true, one after the other. The masks need not be true equally often.
 
+# %% [markdown]
+# Predict: what share of layer 1's latents has a score above .5? And of layer 0's, the control, which has no induction head?
+
 # %%
 masks = [torch.from_numpy(mask).to(device) for mask in (repeats.first, repeats.second)]
 on_lists = [(latents[layer][masks[0] | masks[1]] > 0).sum(dim=0) >= config.least_tokens for layer in LAYERS]
@@ -406,8 +421,7 @@ for layer in LAYERS:
     )
 
 # %% [markdown]
-# **Analysis.** Half of layer 1's live latents know that the list repeats; layer 0, the control, hardly can (one layer of attention sees that a word was there before at best
-# vaguely), and doesn't. Do the same latents tell repeats in *stories*? There the labels know, for each token, whether the pair of it and the next one was in the story before: what
+# **Analysis.** Half of layer 1's live latents know that the list repeats; of layer 0's, the control, next to none does. Do the same latents tell repeats in *stories*? There the labels know, for each token, whether the pair of it and the next one was in the story before: what
 # an induction head would predict, rightly.
 
 # %%
@@ -602,7 +616,7 @@ shown = ablated.table.assign(attributed=pairs["share"], control=control.table["d
 shown = shown[shown["tokens"] >= config.least_tokens].sort_values("drop", ascending=False)
 confirmed = shown[shown["drop"] > 0.5]
 show = ["source", "target", "tokens", "clean", "ablated", "drop", "control", "strict", "attributed"]
-shown[show].head(12).style.format({column: "{:.2f}" for column in show[3:8]} | {"attributed": "{:.1%}"}).hide(axis="index")
+shown[show].head(12).style.format(dict.fromkeys(show[3:8], "{:.2f}") | {"attributed": "{:.1%}"}).hide(axis="index")
 
 # %% tags=["expected"]
 means = {what: shown[what].mean() for what in ("drop", "control", "strict")}
@@ -774,7 +788,7 @@ for one, other in zip(best["source"], best["target"], strict=True):
     kept["all three"] = without_latent(model, source, target, test_tokens, int(one))[..., other][on].sum()
     rows.append({"source": one, "target": other} | {part: float(1 - value / clean[..., other][on].sum()) for part, value in kept.items()})
 through = pd.DataFrame(rows)
-through.style.format({column: "{:.2f}" for column in ("q", "k", "v", "all three")}).hide(axis="index")
+through.style.format("{:.2f}", subset=["q", "k", "v", "all three"]).hide(axis="index")
 
 # %% tags=["expected"]
 print("mean drop, ± standard deviation over the pairs:", *(f"{part} {through[part].mean():.2f} ± {through[part].std():.2f} " for part in ("q", "k", "v", "all three")))
@@ -894,6 +908,8 @@ graph.figure(f"{len(graph.edges)} pairs of latents in which the target loses mor
 # What follows was recorded at mini scale (three seeds each; the same measurements as above).
 #
 # ### How many latents share the work?
+#
+# The experiment of part 4 with `k` = 4, 8 and 16. Predict: with which is the drop largest, and what does that cost?
 
 # %% tags=["expected"]
 circuits = recorded_induction("circuits")
@@ -912,7 +928,7 @@ over_seeds(circuits, "k", effects)
 # ### Width: what splits, what dies
 #
 # The same training with half and with twice as many latents. For every latent of the narrow SAE: how many latents of the wide one have it as their best partner, by their activations on the same
-# tokens? A previous-token latent *splits* when several do.
+# tokens? A latent *splits* when several do. Predict: do twice as many latents mean twice as many previous-token latents?
 
 # %% tags=["expected"]
 widths = recorded_induction("widths")
@@ -925,21 +941,21 @@ over_seeds(widths.query("layer == 0"), "d_sae", {"previous-token latents": ".0f"
 over_seeds(recorded_induction("splitting"), ["layer", "from", "to"], {"found again": ".2f", "shuffled": ".2f", "split": ".2f", "partners": ".2f"})
 
 # %% [markdown]
-# **Analysis.** Twice as many latents explain little more here, and a growing share is dead: at `k` = 8 and this much training, this activation has no use for 2,048 latents. The number of previous-token latents hardly grows with the width; the median one fires after one or two words (of
+# **Analysis.** Twice as many latents explain little more here, and a growing share is dead: at `k` = 8 and this much training, training finds no use for 2,048 latents. The number of previous-token latents hardly grows with the width; the median one fires after one or two words (of
 # 128), and sharper ones replace it only at the largest width, if at all. Most latents are *not* found again in an SAE twice as wide: about three in ten have a partner with a correlation of .7. Between a sixth and a third split, more of them in layer 1; that there is about one partner for each says that
 # new latents mostly take up what had none, or are dead.
 #
 # ### Another model, another seed: the same latents?
 #
 # Two SAEs on one model differ in their seed; two *models* of different training seed have no directions in common. So compare activations: for each latent, the best correlation with one
-# of the other SAE's on the same stories. The control shuffles the tokens.
+# of the other SAE's on the same text. The control shuffles the tokens. Predict: what share of latents has a partner with a correlation of .7, in another SAE of this model, and in another model's?
 
 # %% tags=["expected"]
 over_seeds(recorded_induction("models"), ["compared", "layer"], {"correlation ≥ .7": ".2f", "shuffled": ".2f", "median": ".2f", "median, shuffled": ".2f"})
 
 # %% [markdown]
-# **Analysis.** Another seed of the SAE on the same model: about a quarter of the latents come back with a correlation of .7, none by chance. Another *model*, trained from another seed on the same kind of text: a tenth of layer 0's, and hardly any of layer 1's. Both models have the two heads, and solve the lists as well as each other
-# (the record's file has their scores); how they write it down is another matter. Chance is far below the medians, so that there is something in common even where no latent has a twin. Whoever names "the" latents of a circuit should say in how many SAEs, and models, they were looked for.
+# **Analysis.** Another seed of the SAE on the same model: about a quarter of the latents come back with a correlation of .7, none by chance. Another *model*, trained from another seed on the same kind of text: a tenth of layer 0's, and hardly any of layer 1's. Both models have the two heads, and repeat random words as well as each other
+# (their scores are in the record's file); how they write it down is another matter. Chance is far below the medians, so that there is something in common even where no latent has a twin. Whoever names "the" latents of a circuit should say in how many SAEs, and models, they were looked for.
 
 # %% tags=["headline"]
 print(
