@@ -99,7 +99,7 @@ print(f"guessing among the {config.n_words} words: {np.log(config.n_words):.2f}"
 # %% [markdown]
 # **Analysis.** On the first list the model does worse than somebody who only knows which words are used: it expects stories. On the second its loss falls
 # far below what knowing the words is worth. All it has to go by is the first list, so this is the circuit at work (not perfectly: words of stories in random order are not
-# what it was trained on). Predict: of its eight heads, how many do it?
+# what it was trained on). Predict: how many of its heads do it?
 
 # %% [markdown] exercise="5.1" difficulty=2 importance=4 minutes=6
 # ### Exercise 5.1: two scores for a head

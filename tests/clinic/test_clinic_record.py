@@ -100,20 +100,24 @@ def test_the_configuration_that_is_revealed_is_the_one_that_was_trained() -> Non
     assert {name: mine for name, (mine, _) in rows.items()} == recorded
 
 
-@pytest.mark.parametrize("number", [0, 5])
+@pytest.mark.parametrize(("number", "steps"), [(0, PIECE), (5, PIECE // 2)])
 def test_a_piece_of_the_record_is_reproduced(
-    number: int, tmp_path: Path, stop_after: Callable[[int], None]
+    number: int, steps: int, tmp_path: Path, stop_after: Callable[[int], None]
 ) -> None:
-    """The first steps of a healthy run and of a sick one; another processor may round differently."""
-    stop_after(PIECE)
+    """The first steps of a healthy run and of a sick one; another processor may round differently.
+
+    Run 5, whose rate is too high from the first step, makes much of that: on an EPYC, .0004 from what a Xeon
+    recorded after 10 steps, and .06 after 20.
+    """
+    stop_after(steps)
     known = shelf.answers()[f"run {number}, seed 1"]
     where = dict.fromkeys(("device", "llm_device", "act_store_device"), "cpu")
     cfg = config_of(known["cause"], 1, known["severity"], **where)
     with pytest.raises(KeyboardInterrupt):
         train(cfg, folder=tmp_path / "a", check=False, show=False)
     metric = "metrics/explained_variance"
-    made = Run.load(tmp_path / "a").metrics[metric].loc[PIECE - 1]
-    recorded = open_ward()[number].runs[1].metrics[metric].loc[PIECE - 1]
+    made = Run.load(tmp_path / "a").metrics[metric].loc[steps - 1]
+    recorded = open_ward()[number].runs[1].metrics[metric].loc[steps - 1]
     assert made == pytest.approx(recorded, abs=0.01)
 
 

@@ -11,7 +11,8 @@ from sae_course.training.batched import BatchedLearner
 
 # Both compute in float32 but add in another order; Adam divides by a gradient's size, so the difference of a
 # vanishing gradient counts as much as any. Weights are of size 0.1 to 1 and move by up to 0.1 in these steps.
-WEIGHTS = {"rtol": 1e-4, "atol": 2e-5}
+# Seen: 2e-5 on a Xeon, 2.3e-5 on an EPYC.
+WEIGHTS = {"rtol": 1e-4, "atol": 5e-5}
 
 
 def _learner(cfgs: dict[str, Any], given: dict[str, ActivationScaler] | None = None) -> BatchedLearner:
