@@ -11,8 +11,7 @@ from sae_course.training.batched import BatchedLearner
 
 # Both compute in float32 but add in another order; Adam divides by a gradient's size, so the difference of a
 # vanishing gradient counts as much as any. Weights are of size 0.1 to 1 and move by up to 0.1 in these steps.
-# Seen: 2e-5 on a Xeon, 2.3e-5 on an EPYC.
-WEIGHTS = {"rtol": 1e-4, "atol": 5e-5}
+WEIGHTS = {"rtol": 1e-4, "atol": 2e-5}
 
 
 def _learner(cfgs: dict[str, Any], given: dict[str, ActivationScaler] | None = None) -> BatchedLearner:
@@ -83,7 +82,9 @@ def _assert_same_window(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
 def test_steps_equal_without_rescaling(architecture: str) -> None:
     cfgs = configs(architecture, {"rescale_acts_by_decoder_norm": False, "apply_b_dec_to_input": False})
     learner, trainers = _learner(cfgs), oracles(cfgs, new_saes(cfgs))
-    for batch in batches():
+    # In these no latent is nearer to the edge of the top k than 6e-6. With seed 0 two are within 3e-8, and
+    # which of them fires differs between processors.
+    for batch in batches(seed=1):
         learner.step(batch)
         for trainer in trainers.values():
             trainer.step(batch)
