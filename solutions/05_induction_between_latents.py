@@ -923,12 +923,12 @@ over_seeds(circuits, "k", effects)
 # %% [markdown]
 # **Analysis.** The smaller `k`, the more a single source latent matters: the mean drop rises, and so does the number of pairs that lose more than half, and of sources behind them. With the preset's own `k` the same computation is there, spread over more latents: each
 # pair loses less, and the few confirmed pairs all hang on one source. What it costs stands beside it: loss recovered, and layer 0's dead latents. So "how clean is the circuit?" is partly a question about the SAE, not about the model. The rank correlation holds for every `k`; integrated gradients
-# help at the smallest and not at the largest, so the second opinion is no better than the first in general. And mind the spread: the number of confirmed pairs varies by half its size from seed to seed.
+# help at the smallest and not at the largest, so the second opinion is no better than the first in general. And mind the spread: the number of confirmed pairs varies by a third to a half of its size from seed to seed.
 #
 # ### Width: what splits, what dies
 #
 # The same training with half and with twice as many latents. For every latent of the narrow SAE: how many latents of the wide one have it as their best partner, by their activations on the same
-# tokens? A latent *splits* when several do. Predict: do twice as many latents mean twice as many previous-token latents?
+# tokens, with a correlation of at least .3? A latent *splits* when several do. Predict: do twice as many latents mean twice as many previous-token latents?
 
 # %% tags=["expected"]
 widths = recorded_induction("widths")

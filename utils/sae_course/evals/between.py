@@ -147,7 +147,7 @@ def directions(
     return found.to(like.device, like.dtype)
 
 
-def counted(where: "Tensor | Any | None", rows: Int[Tensor, "rows pos"], what: str = "where") -> "Tensor":
+def counted(where: "Tensor | Any | None", rows: Int[Tensor, "rows pos"]) -> "Tensor":
     """A mask of tokens on the rows' device; all of them when there is none.
 
     Raises:
@@ -158,11 +158,10 @@ def counted(where: "Tensor | Any | None", rows: Int[Tensor, "rows pos"], what: s
     mask = torch.as_tensor(where).to(rows.device)
     if mask.shape != rows.shape or mask.dtype != torch.bool:
         raise CourseError(
-            f"{what} is a boolean for each token, {list(rows.shape)}; this is {mask.dtype} "
-            f"{list(mask.shape)}."
+            f"where is a boolean for each token, {list(rows.shape)}; this is {mask.dtype} {list(mask.shape)}."
         )
     if not mask.any():
-        raise CourseError(f"{what} is true of no token: nothing can be counted.")
+        raise CourseError("where is true of no token: nothing can be counted.")
     return mask
 
 

@@ -4,6 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..training.induction import MODEL, induction_config
+from .recording import Row
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
 
     from ..data.repeats import Repeats
     from ..evals import Site
-
-Row = dict[str, Any]
 
 
 @cache

@@ -1,6 +1,6 @@
 """Record what chapter 05 quotes: both layers' SAEs over seeds and widths, and a second model's.
 
-``python -m sae_course.notebooks.record_induction`` takes two hours on one core and goes on where it was
+``python -m sae_course.notebooks.record_induction`` takes about an hour on one core and goes on where it was
 stopped (what was trained and measured is in ``build/record_induction``: delete it to begin anew). It writes
 ``utils/sae_course/training/recorded/induction.json`` at the end. With a part's name, only that one.
 """
@@ -8,19 +8,17 @@ stopped (what was trained and measured is in ``build/record_induction``: delete 
 import contextlib
 import dataclasses
 import itertools
-import os
-import platform
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..runtime import project_root, read_json, write_json
+from ..runtime import project_root, write_json
 from ..training import recorded_file
 from ..training.induction import FILE, LAYERS, MODEL
-from .induction_experiment import Row, experiment, found, model
+from .induction_experiment import experiment, found, model
+from .recording import Row, made_by, rows_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -259,24 +257,11 @@ def main(only: str = "") -> None:
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    parts: dict[str, list[Row]] = {}
-    for part, rows in PARTS.items():
-        if only in ("", part):
-            done = folder(f"{part} rows.json")
-            if done.is_file():
-                parts[part] = read_json(done)
-                continue
-            parts[part] = []
-            for row in rows():
-                parts[part] += recorded_file.rounded([row], 4)
-                print(part, row, flush=True)
-            write_json(done, parts[part])
+    measured_parts = rows_of(PARTS, folder(), only)
     if only:
         return
-    provenance = {
-        "command": f"python -m {__spec__.name}",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread",
-        "versions": {name: version(name) for name in ("sae-lens", "transformer-lens", "torch")},
+    parts = {part: recorded_file.rounded(rows, 4) for part, rows in measured_parts.items()}
+    provenance = made_by(f"python -m {__spec__.name}") | {
         "models": models_compared(),
         f"other model's loss over {PIECE} steps": round(first_loss(), 4),
         "sha256": recorded_file.checksum(parts),

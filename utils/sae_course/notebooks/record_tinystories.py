@@ -7,12 +7,9 @@ writes ``utils/sae_course/training/recorded/tinystories.json`` at the end. With 
 
 import ast
 import hashlib
-import os
-import platform
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,7 @@ from ..runtime import project_root, read_json, write_json
 from ..training.recorded_file import checksum
 from ..training.tinystories import FILE, Row
 from .definitions import definitions
+from .recording import made_by, rows_of
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -296,25 +294,11 @@ def main(only: str = "") -> None:
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    parts: dict[str, list[Row]] = {}
-    for part, runs in PARTS.items():
-        if only in ("", part):
-            done = folder(f"{part} rows.json")
-            if done.is_file():
-                parts[part] = read_json(done)
-                continue
-            parts[part] = []
-            for row in runs():
-                parts[part].append(row)
-                print(part, row, flush=True)
-            if part != "by hand":  # it looks for itself whether the chapter's code is still the same
-                write_json(done, parts[part])
+    # "by hand" looks for itself whether the chapter's code is still the same.
+    parts = rows_of(PARTS, folder(), only, anew=["by hand"])
     if only:
         return
-    provenance = {
-        "command": f"python -m {__spec__.name}",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread",
-        "versions": {name: version(name) for name in ("sae-lens", "transformer-lens", "torch")},
+    provenance = made_by(f"python -m {__spec__.name}") | {
         "source": SOURCE,
         "code_sha256": code_sha256(),
         "sha256": checksum(parts),

@@ -6,7 +6,7 @@ which model and data are meant (``source``), the activations (``buffer``, ``data
 trainer (``one``) or several at once (``batched``), the loop around them (``loop``, ``session``), what is left
 for a next sitting (``checkpoint``, ``folders``). ``shipped_run`` is a training that was done already
 (``shipped``); what chapters quote from others was recorded (``recorded_file``, ``toy``, ``tinystories``).
-Chapter 03's own loop has its settings in ``by_hand``.
+Chapter 03's own loop has its settings in ``by_hand``, chapter 05 its own and its record in ``induction``.
 """
 
 from typing import TYPE_CHECKING
