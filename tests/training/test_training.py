@@ -16,6 +16,7 @@ from sae_course import CourseError
 from sae_course.models import load_model, random_twin
 from sae_course.runs import Run
 from sae_course.training import learners
+from sae_course.training import runner as runner_module
 from sae_course.training.assemble import new_sae, runner_for
 from sae_course.training.buffer import Buffer
 from sae_course.training.runner import train, train_many
@@ -301,3 +302,72 @@ def test_scalings_agree_with_saelens_own_estimate(model: Any) -> None:
         wanted = ActivationScaler()
         wanted.estimate_scaling_factor(128, iter([batch[cfg.hook_name] for batch in batches]), 3)
         assert found[name].scaling_factor == pytest.approx(wanted.scaling_factor)
+
+
+def begun(monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """Each SAE's b_dec before its first step, filled in while a training runs."""
+    found: dict[str, torch.Tensor] = {}
+    groups = learners._groups
+
+    def watched(cfgs: dict[str, Any]) -> list[list[str]]:
+        found.update({name: runner.saes[name].b_dec.detach().clone() for name in cfgs})
+        return groups(cfgs)
+
+    def kept(cfgs: Any, given: Any) -> Any:
+        nonlocal runner
+        runner = made(cfgs, given)
+        return runner
+
+    runner: Any = None
+    made = runner_module.runner_for
+    monkeypatch.setattr(runner_module, "runner_for", kept)
+    monkeypatch.setattr(learners, "_groups", watched)
+    return found
+
+
+def test_b_dec_begins_at_the_mean_of_what_the_sae_reads(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scaled as its inputs are, at each SAE's own hook point; zeros where nothing else is said."""
+    hooks = {"a": "blocks.0.hook_mlp_out", "b": "blocks.0.hook_resid_pre"}
+    cfgs: dict[str, Any] = {name: small(steps=3, hook_name=hook) for name, hook in hooks.items()}
+    cfgs["as it is"] = small(steps=3, normalize_activations="none")
+    found = begun(monkeypatch)
+    arguments: dict[str, Any] = {"model": model, "check": False, "show": False}
+    train_many(cfgs, folder=tmp_path / "mean", b_dec_init_method="mean", **arguments)
+    runner = runner_for(cfgs, find(cfgs["a"], model))
+    buffer = Buffer(runner.activations_store, list(hooks.values()), cfgs["a"].seed)
+    batches = [next(buffer) for _ in range(cfgs["a"].n_batches_for_norm_estimate)]
+    for name, cfg in cfgs.items():
+        acts = torch.cat([batch[cfg.hook_name] for batch in batches])
+        scale = 1.0 if name == "as it is" else cfg.sae.d_in**0.5 / acts.norm(dim=-1).mean()
+        torch.testing.assert_close(found[name], acts.mean(0) * scale, rtol=1e-4, atol=1e-5)
+    zeros = train_many(cfgs, folder=tmp_path / "zeros", **arguments)
+    assert all(not b_dec.any() for b_dec in found.values())
+    assert zeros["a"].notes.get("b_dec_init_method") is None
+
+
+def test_where_b_dec_begins_belongs_to_the_training(model: Any, tmp_path: Path) -> None:
+    run = quietly(small(steps=3), tmp_path / "a", model, b_dec_init_method="mean")
+    assert run.notes["b_dec_init_method"] == "mean"
+    with pytest.raises(CourseError):  # another training than the one in the folder
+        quietly(small(steps=3), tmp_path / "a", model)
+    with pytest.raises(CourseError, match='"zeros" or "mean", not \'median\''):
+        quietly(small(), tmp_path / "b", model, b_dec_init_method="median")
+
+
+def test_with_an_offset_the_mean_explains_what_zeros_cannot(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Activations ten times as far from 0 as they spread: from zeros, the steps go into the offset."""
+    original = Buffer.__next__
+
+    def far_off(self: Buffer) -> dict[str, torch.Tensor]:
+        return {hook: acts + 10 * acts.std() for hook, acts in original(self).items()}
+
+    monkeypatch.setattr(Buffer, "__next__", far_off)
+    found = {}
+    for method in ("zeros", "mean"):
+        run = quietly(small(steps=40), tmp_path / method, model, b_dec_init_method=method)
+        found[method] = run.metrics["metrics/explained_variance"].dropna().iloc[-1]
+    assert found["mean"] > found["zeros"] + 0.1

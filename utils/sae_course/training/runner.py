@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sae_lens import LanguageModelSAERunnerConfig as Config
 
 CHECKPOINT_EVERY = 30.0
+BDecInit = Literal["zeros", "mean"]
 
 
 def train(
@@ -30,6 +31,7 @@ def train(
     folder: Path | str | None = None,
     model: Any = None,
     dataset: Any = None,
+    b_dec_init_method: BDecInit = "zeros",
     check: bool = True,
     show: bool = True,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -49,6 +51,9 @@ def train(
         name: of the run; made from the configuration when not given.
         folder: where the run is kept; ``home()/runs/NAME`` when not given.
         model, dataset: in place of those that ``cfg`` names.
+        b_dec_init_method: ``zeros``, as SAELens has it; ``mean`` begins with ``b_dec`` at the mean of the
+            activations (over the batches that their norm is estimated on). Where the mean is large beside
+            the spread, as after a GELU, fewer latents die and more is explained.
         check: refuse what `preflight` finds can't work, and print what it finds wasteful.
         show: progress with L0, explained variance and dead latents; in a notebook, live curves.
         checkpoint_every: seconds between checkpoints.
@@ -65,6 +70,7 @@ def train(
         folder=None if folder is None else Path(folder),
         model=model,
         dataset=dataset,
+        b_dec_init_method=b_dec_init_method,
         check=check,
         show=show,
         checkpoint_every=checkpoint_every,
@@ -79,6 +85,7 @@ def train_many(
     folder: Path | str | None = None,
     model: Any = None,
     dataset: Any = None,
+    b_dec_init_method: BDecInit = "zeros",
     check: bool = True,
     show: bool = True,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -93,7 +100,7 @@ def train_many(
     Args:
         cfgs: by the names of the runs; without names, they are made from the configurations.
         name: of the group; its folder holds one for each run.
-        folder, model, dataset, check, show, checkpoint_every: as for `train`.
+        folder, model, dataset, b_dec_init_method, check, show, checkpoint_every: as for `train`.
 
     Returns:
         The runs, by name.
@@ -111,6 +118,7 @@ def train_many(
         folder=None if folder is None else Path(folder),
         model=model,
         dataset=dataset,
+        b_dec_init_method=b_dec_init_method,
         check=check,
         show=show,
         checkpoint_every=checkpoint_every,
@@ -132,11 +140,14 @@ def _train(
     folder: Path | None,
     model: Any,
     dataset: Any,
+    b_dec_init_method: BDecInit,
     check: bool,
     show: bool,
     checkpoint_every: float,
     many: bool = False,
 ) -> dict[str, Run]:
+    if b_dec_init_method not in get_args(BDecInit):
+        raise CourseError(f'b_dec_init_method is "zeros" or "mean", not {b_dec_init_method!r}.')
     for cfg in cfgs.values():
         check_honoured(cfg)
     check_shared(cfgs)
@@ -151,6 +162,8 @@ def _train(
         "model": fingerprint(dict(source.model.named_parameters())),
         "held_out": fingerprint({"tokens": runner.evaluator.activations_store.tokens}),
     }
+    if b_dec_init_method != "zeros":  # runs from before there was a choice are found again
+        identity["b_dec_init_method"] = b_dec_init_method
     with folders.exclusive(name, folder):
         place = folders.choose(folder, name, identity)
         at = {run: place.folder / run if many else place.folder for run in cfgs}
@@ -158,7 +171,15 @@ def _train(
             if show:
                 print(f"{name} was trained before: this is the finished run.")
             return {run: Run.load(one) for run, one in at.items()}
-        session = Session(cfgs, name, place=place, at=at, runner=runner, identity=identity)
+        session = Session(
+            cfgs,
+            name,
+            place=place,
+            at=at,
+            runner=runner,
+            identity=identity,
+            b_dec_init_method=b_dec_init_method,
+        )
         session.run(show, checkpoint_every)
     return {run: Run.load(one) for run, one in at.items()}
 

@@ -50,6 +50,7 @@ class Session:
         place: the group's folder, and whether there is something to go on from.
         at: each run's folder.
         identity: what makes it this training (see `folders.choose`).
+        b_dec_init_method: where the SAEs' ``b_dec`` begins (see `train`).
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Session:
         at: dict[str, Path],
         runner: "MultiSAETrainingRunner",
         identity: dict[str, Any],
+        b_dec_init_method: str = "zeros",
     ) -> None:
+        self.b_dec_init_method = b_dec_init_method
         self.cfgs, self.name, self.place, self.at = cfgs, name, place, at
         self.runner, self.identity = runner, identity
 
@@ -71,7 +74,9 @@ class Session:
         found = checkpoint.load(self.place.folder) if self.place.state == "stopped" else None
         step, done = (found[1]["steps"], found[1]["tokens"]) if found else (0, 0)
         with plain_errors():
-            buffer, learners = learners_for(self.cfgs, self.runner, estimate=found is None)
+            buffer, learners = learners_for(
+                self.cfgs, self.runner, estimate=found is None, b_dec_init_method=self.b_dec_init_method
+            )
         mirror = Mirror(self.cfgs) if first.logger.log_to_wandb else None
         folders.begin(self.place.folder, self.identity)
         records = Records({run: self._recorder(run, step) for run in self.cfgs})
@@ -118,6 +123,8 @@ class Session:
             "device": self.cfgs[run].device,
             "threads": torch.get_num_threads(),
         }
+        if self.b_dec_init_method != "zeros":
+            notes["b_dec_init_method"] = self.b_dec_init_method
         return Recorder.create(folder, name=run, config=as_dict(self.cfgs[run]), notes=notes)
 
     def _evaluate(self, learner: Learner) -> dict[str, dict[str, Any]]:

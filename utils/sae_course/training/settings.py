@@ -42,7 +42,7 @@ _FORMER = {
     "batch_size": "give train_batch_size_tokens",
     "n_sequences_in_buffer": "give n_batches_in_buffer, which in SAELens 6 counts sequences",
     "normalize_sae_decoder": "SAELens 6 weights its sparsity losses by the decoder's norm instead",
-    "b_dec_init_method": "SAELens 6 has no such thing",
+    "b_dec_init_method": 'SAELens 6 has no such thing: give it to train(..., b_dec_init_method="mean")',
     "use_ghost_grads": "SAELens 6 has no such thing: TopK SAEs revive latents through aux_loss_coefficient",
 }
 
