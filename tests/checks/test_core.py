@@ -110,6 +110,15 @@ def test_each_slip_has_its_own_message(kind):
     assert str(failure).startswith("✘ 1.3 energy\n")
 
 
+def test_what_torch_has_not_implemented_is_not_taken_for_an_unwritten_exercise():
+    def booleans(x, W):
+        return ((x > 0) @ (W > 0)).float().mean(-1)
+
+    failure = fails(energy, booleans)
+    assert failure.kind == "raised"
+    assert "not implemented for" in str(failure)
+
+
 @pytest.mark.parametrize("function", [endless_catching, endless_catching_all, endless_restarting])
 def test_no_loop_escapes_the_alarm(function):
     start = time.monotonic()
