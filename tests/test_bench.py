@@ -55,6 +55,8 @@ def test_measuring_is_priced_in_forward_passes(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(bench_evals, "ROWS", 8)
     monkeypatch.setattr(bench_evals, "ATTRIBUTED", (2, 33))
     monkeypatch.setattr(bench_evals, "_REPEATS", 1)
+    monkeypatch.setattr(bench_evals, "BOARD_GAMES", 30)
+    monkeypatch.setattr(bench_evals, "BOARD_UNITS", 200)
     threads = torch.get_num_threads()
     found = dict(bench_evals.rows())
     torch.set_num_threads(threads)
@@ -64,6 +66,9 @@ def test_measuring_is_priced_in_forward_passes(monkeypatch: pytest.MonkeyPatch) 
     (pairs,) = (name for name in found if name.startswith("attribution of "))
     assert pairs.endswith(" pairs of latents, 66 tokens")
     assert float(found[pairs].removesuffix(" forward passes")) > 1
+    seconds, passes = found["boards of 200 units × 188 properties, 1,770 positions"].split(" s, ")
+    assert float(seconds) >= 0
+    assert float(passes.removesuffix(" forward passes")) > 0
 
 
 def test_toys_at_once_beside_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

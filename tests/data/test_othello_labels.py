@@ -172,6 +172,46 @@ def test_labels_depend_on_no_later_token() -> None:
     assert (cut.values == LABELS.values[:, :31]).all()
 
 
+def test_the_board_is_188_of_the_features_by_which_squares_count() -> None:
+    board = othello.BOARD
+    assert {group: len(names) for group, names in board.items()} == {
+        "occupied": 128,
+        "empty": 60,
+        "both": 188,
+    }
+    assert board["both"] == board["occupied"] + board["empty"] == othello.FEATURES[:188]
+    assert len(set(board["both"])) == 188
+    assert {name.split(" is ")[1] for name in board["occupied"]} == {"mine", "theirs"}
+    assert {name.split(" is ")[1] for name in board["empty"]} == {"empty"}
+    assert {name[:2] for name in board["occupied"]} == set(othello.SQUARES)
+    assert {name[:2] for name in board["empty"]} == set(othello.NAMES[1:])
+
+
+def test_the_boards_properties_are_the_oracles() -> None:
+    """Each of the 188 at a few positions, "D3 is mine" by the discs and who plays next."""
+    positions = slice(10, 60, 7)
+    truth = LABELS.only(othello.BOARD["both"]).at(positions)
+    for game in range(0, len(TOKENS), 4):
+        for at, pos in enumerate(range(60)[positions]):
+            board, me = STORIES[game][pos]["board"], STORIES[game][pos]["me"]
+            for feature, true in zip(truth.names, truth.values[game, at].tolist(), strict=True):
+                square, whose = feature.split(" is ")
+                disc = board[int(square[1]) - 1]["ABCDEFGH".index(square[0])]
+                assert true == (disc == {"mine": me, "theirs": oracle.OTHER[me], "empty": "."}[whose])
+    assert (truth.values.sum(-1) == 64).all(), "a square is one of the three, and the centre is never empty"
+
+
+def test_after_d3_the_disc_is_theirs() -> None:
+    """Black plays D3, and white plays next: of five discs black's four are theirs."""
+    after = othello.labels(np.array([othello.encode("D3 C3")])).only(othello.BOARD["both"])
+    true = [set(np.array(after.names)[after.values[0, pos]]) for pos in range(2)]
+    assert {name for name in true[0] if "empty" not in name} == {
+        *(f"{square} is theirs" for square in ("D3", "D4", "E4", "D5")),
+        "E5 is mine",
+    }
+    assert {"D3 is mine", "C3 is theirs", "D4 is theirs", "E5 is theirs"} <= true[1], "now black plays next"
+
+
 def test_an_illegal_game_is_named_with_its_place() -> None:
     tokens = MANY.tokens[:3].copy()
     tokens[2, 10] = tokens[2, 4]

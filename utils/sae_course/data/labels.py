@@ -1,6 +1,7 @@
 """The truth of every token, as booleans with names."""
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,22 @@ class Labels:
             why = f" {self.missing}" if self.missing else ""
             raise CourseError(f'There is no feature "{name}" among these {len(self.names)}.{hint}{why}')
         return self.values[:, :, self.names.index(name)]
+
+    def only(self, names: Iterable[str]) -> "Labels":
+        """Some of the features, in the order given.
+
+        Raises:
+            CourseError: for one that there isn't, as ``labels[name]``.
+        """
+        wanted = tuple(names)
+        for name in wanted:
+            self[name]
+        chosen = [self.names.index(name) for name in wanted]
+        return Labels(wanted, self.values[..., chosen], self.missing)
+
+    def at(self, positions: slice) -> "Labels":
+        """Only these positions of each row, as an SAE with ``seqpos_slice`` sees them."""
+        return Labels(self.names, self.values[:, positions], self.missing)
 
     def __contains__(self, name: object) -> bool:
         return name in self.names

@@ -3,9 +3,10 @@
 Its input (``activations``), and what counts as an SAE (``autoencoder``). How well it reconstructs
 (``quality``); what the model loses with the reconstruction in the activation's place (``loss``), and what a
 change of the latents does to it (``splicing``); how often latents fire (``firing``). Then, where the truth is
-known: which unit tells a feature (``features``), beside principal components (``projections``) and what a
-linear probe can read (``probing``), by AUROC (``ranking``) and as classifiers (``classifying``), always
-measured on other rows than were picked on (``halves``). What a latent writes towards (``lens``).
+known: which unit tells a feature (``features``), beside principal components and random directions
+(``projections``) and what a linear probe can read (``probing``), by AUROC (``ranking``) and as classifiers
+(``classifying``), always measured on other rows than were picked on (``halves``); what all units together say
+of a game's board (``boards``). What a latent writes towards (``lens``).
 
 Between the latents of two SAEs (``sites``), with the model in between run again (``between``): which made
 which fire, by gradients (``attribution``) and by ablation (``ablation``), as a graph (``circuits``); which
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .attribution import Attribution, attribution_by_token, latent_attribution
     from .autoencoder import Autoencoder
     from .between import Between
+    from .boards import BoardScores, board_f1, board_scores
     from .circuits import Circuit, circuit
     from .features import FeatureScores, feature_scores
     from .firing import Densities, densities, latent_activations
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from .loss import Downstream, downstream
     from .matching import Matches, match_latents
     from .probing import Probes, linear_probes
-    from .projections import pca_directions
+    from .projections import pca_directions, random_directions
     from .quality import Reconstruction, reconstruction
     from .ranking import auroc
     from .sites import Site
@@ -43,6 +45,7 @@ _PLACES = {
     "Attribution": "attribution",
     "Autoencoder": "autoencoder",
     "Between": "between",
+    "BoardScores": "boards",
     "Circuit": "circuits",
     "Densities": "firing",
     "Downstream": "loss",
@@ -55,6 +58,8 @@ _PLACES = {
     "ablations": "ablation",
     "attribution_by_token": "attribution",
     "auroc": "ranking",
+    "board_f1": "boards",
+    "board_scores": "boards",
     "circuit": "circuits",
     "controls": "ablation",
     "densities": "firing",
@@ -70,6 +75,7 @@ _PLACES = {
     "logit_lens": "lens",
     "match_latents": "matching",
     "pca_directions": "projections",
+    "random_directions": "projections",
     "reconstruction": "quality",
     "top_tokens": "lens",
 }
@@ -79,6 +85,7 @@ __all__ = [
     "Attribution",
     "Autoencoder",
     "Between",
+    "BoardScores",
     "Circuit",
     "Densities",
     "Downstream",
@@ -91,6 +98,8 @@ __all__ = [
     "ablations",
     "attribution_by_token",
     "auroc",
+    "board_f1",
+    "board_scores",
     "circuit",
     "controls",
     "densities",
@@ -106,6 +115,7 @@ __all__ = [
     "logit_lens",
     "match_latents",
     "pca_directions",
+    "random_directions",
     "reconstruction",
     "top_tokens",
 ]

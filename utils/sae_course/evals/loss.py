@@ -91,6 +91,7 @@ def downstream(
     *,
     ablation: Ablation = "zero",
     batch: int = 16,
+    positions: slice | None = None,
 ) -> Downstream:
     """Run the model three times over the same tokens: as it is, with the SAE spliced in, and ablated.
 
@@ -100,19 +101,22 @@ def downstream(
         ablation: what the activation is worth is measured against zeros, or against its mean over these
             tokens. Neither is always the milder.
         batch: rows at once; their logits, twice, are what takes memory.
+        positions: splice and ablate only here, and leave the rest of each row as it is: for an SAE that was
+            trained with ``seqpos_slice``. What it makes of positions that it never saw is left to chance.
 
     Raises:
         CourseError: for a hook point, tokens or an SAE that don't go with the model, or another ablation.
     """
     rows = token_rows(model, tokens, least=2)
-    ablate = _ablation(model, rows, hook_point, ablation, batch)
+    ablate = _only_at(positions, _ablation(model, rows, hook_point, ablation, batch))
+    splice = _only_at(positions, spliced(sae))
     sums: list[Tensor] = []
     with ready(sae):
         for some in rows.split(batch):
             clean = model(some, return_type="logits")
             ce = [_cross_entropy(clean, some)]
             kl = []
-            for replace in (spliced(sae), ablate):
+            for replace in (splice, ablate):
                 other = replaced(model, some, hook_point, replace)
                 ce.append(_cross_entropy(other, some))
                 kl.append(_divergence(clean, other))
@@ -132,6 +136,19 @@ def downstream(
         kl_ablated=ablated_kl,
         kl_recovered=_recovered(0.0, sae_kl, ablated_kl),
     )
+
+
+def _only_at(positions: slice | None, replace: Replace) -> Replace:
+    """The same at these positions, and nothing at the others."""
+    if positions is None:
+        return replace
+
+    def some(x: Float[Tensor, "rows pos d_in"]) -> Float[Tensor, "rows pos d_in"]:
+        out = x.clone()
+        out[:, positions] = replace(x[:, positions])
+        return out
+
+    return some
 
 
 def _ablation(

@@ -8,6 +8,8 @@ from typing import Any
 ROWS, LATENTS = 64, 8
 ATTRIBUTED = (8, 129)
 """Rows and their length for the pairs of two layers' latents."""
+BOARD_GAMES, BOARD_UNITS, BOARD_FIRING = 850, 2000, 57
+"""Games, units, and how many of them fire at a position, for coverage and reconstruction of boards."""
 _REPEATS = 3
 
 
@@ -67,6 +69,7 @@ def rows() -> list[tuple[str, str]]:
         ("the dashboard, as a page", f"{len(page.html) / 1e6:.1f} MB"),
         ("the dashboard, in the notebook", f"{len(page._repr_html_()) / 1e3:.0f} kB"),
         attribution_row(),
+        boards_row(),
     ]
     return found
 
@@ -98,4 +101,43 @@ def attribution_row() -> tuple[str, str]:
     return (
         f"attribution of {n_pairs:,} pairs of latents, {tokens.numel():,} tokens",
         f"{cost / once:.0f} forward passes",
+    )
+
+
+def boards_row() -> tuple[str, str]:
+    """Coverage and reconstruction, in seconds and in forward passes of chapter 06's model over the games.
+
+    Each unit fires at one in a few of the boards of which its property is true, and at no others: all of them
+    speak at every level, which costs the most.
+    """
+    import torch  # noqa: PLC0415
+
+    from .. import evals  # noqa: PLC0415
+    from ..data.othello import BOARD, N_CTX, full_games, labels  # noqa: PLC0415
+    from ..models import load_model  # noqa: PLC0415
+
+    games = full_games(BOARD_GAMES, split="test").tokens[:, :N_CTX].astype("int64")
+    tokens, truth = torch.from_numpy(games), labels(games)
+    model = load_model("othello-gpt", "mini", device="cpu", quiet=True)
+    true = torch.from_numpy(truth.only(BOARD["both"]).values)
+    stream = torch.Generator().manual_seed(0)
+    about = torch.arange(BOARD_UNITS) % true.shape[-1]
+    share = BOARD_FIRING / float(true.float().mean((0, 1))[about].sum())
+    units = torch.rand(*tokens.shape, BOARD_UNITS, generator=stream)
+    for some, of_game in zip(units, true, strict=True):
+        some.mul_((some < share) & of_game[:, about])
+
+    few = tokens[:64]
+
+    def forward() -> None:
+        with torch.no_grad():
+            model(few)
+
+    once = _seconds(forward) * len(tokens) / len(few)
+    start = time.perf_counter()  # once: it is long, and there is nothing to warm up
+    evals.board_scores(units, truth)
+    cost = time.perf_counter() - start
+    return (
+        f"boards of {BOARD_UNITS:,} units × {true.shape[-1]} properties, {tokens.numel():,} positions",
+        f"{cost:.1f} s, {cost / once:.1f} forward passes",
     )

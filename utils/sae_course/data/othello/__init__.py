@@ -6,7 +6,7 @@ vocabulary (``vocabulary``), boards from tokens (``board``) and the truth of eve
 
 from .board import Boards, boards, show
 from .games import Games, full_games, games
-from .labels import FEATURES, GROUPS, labels
+from .labels import BOARD, FEATURES, GROUPS, labels
 from .rules import flips, legal_moves, perft, start
 from .vocabulary import (
     N_CTX,
@@ -25,6 +25,7 @@ from .vocabulary import (
 )
 
 __all__ = [
+    "BOARD",
     "FEATURES",
     "GROUPS",
     "NAMES",

@@ -51,6 +51,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "the last move flipped five discs or more",
     ),
 }
+BOARD: dict[str, tuple[str, ...]] = {
+    "occupied": GROUPS["mine"] + GROUPS["theirs"],
+    "empty": GROUPS["empty"],
+    "both": GROUPS["mine"] + GROUPS["theirs"] + GROUPS["empty"],
+}
+"""The board itself, by which squares count: 128 properties of discs, 60 of empty squares."""
 FEATURES: tuple[str, ...] = tuple(name for names in GROUPS.values() for name in names)
 
 
