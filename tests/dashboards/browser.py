@@ -105,6 +105,19 @@ class Tab:
                 self.contexts[context["auxData"]["frameId"]] = context["id"]
 
 
+def quiet(tab: Tab, path: Path, frame: str | None = None) -> None:
+    """Nothing ran that shouldn't, nothing failed, nothing was asked of the network."""
+    assert tab.ask("typeof window.pwned", frame) == "undefined"
+    assert tab.ask("document.getElementById('note').hidden", frame)
+    # A board's numbers are bold: that is sae_vis' own.
+    made = "document.querySelectorAll('svg[onload], b:not(.highlight-header b)').length"
+    assert tab.ask(f"document.images.length + {made}", frame) == 0
+    assert tab.errors == []
+    assert [
+        url for url in tab.requests if url != path.as_uri() and not url.startswith(("data:", "blob:"))
+    ] == []
+
+
 @contextmanager
 def started(folder: Path) -> Iterator[Tab]:
     """A browser with one tab; its profile goes into ``folder``."""

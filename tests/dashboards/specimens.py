@@ -1,5 +1,6 @@
 """Small hooked models and untrained SAEs at every kind of hook point; tokens that would like to be markup."""
 
+import copy
 from typing import Any
 
 import sae_lens
@@ -9,6 +10,7 @@ from sae_lens.saes.sae import SAEMetadata
 from torch import Tensor
 from transformer_lens import HookedTransformerConfig
 
+from sae_course.data.othello import N_CTX, N_TOKENS, full_games
 from sae_course.models.load import deprecated
 
 NASTY = (
@@ -57,18 +59,18 @@ class Tokenizer:
 
 
 def model(
-    *, layers: int = 1, norm: str = "LN", attn_only: bool = False, seed: int = 0
+    *, layers: int = 1, norm: str = "LN", attn_only: bool = False, seed: int = 0, othello: bool = False
 ) -> HookedSAETransformer:
     """A model of 16 dimensions with every weight random, the norms' too."""
     torch.manual_seed(seed)
     config = HookedTransformerConfig(
         n_layers=layers,
         d_model=16,
-        n_ctx=32,
+        n_ctx=N_CTX if othello else 32,
         d_head=4,
         n_heads=4,
         d_mlp=None if attn_only else 24,
-        d_vocab=D_VOCAB,
+        d_vocab=N_TOKENS if othello else D_VOCAB,
         act_fn=None if attn_only else "gelu",
         normalization_type=norm,
         attn_only=attn_only,
@@ -79,7 +81,7 @@ def model(
     with torch.no_grad():
         for parameter in hooked.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
-    hooked.tokenizer = Tokenizer()
+    hooked.tokenizer = None if othello else Tokenizer()
     return hooked.eval()
 
 
@@ -116,9 +118,41 @@ def sae(hook_point: str, kind: str = "standard", d_sae: int = 32, seed: int = 0,
     return made
 
 
+def as_sae_vis_expects(ours: HookedSAETransformer, sae: Any) -> tuple[HookedSAETransformer, Any]:
+    """Both for sae_vis' own computation, of the same function.
+
+    The model as TransformerLens gives it out: norms folded into the next weights, W_U centred over the
+    vocabulary. The SAE with SAELens 5's configuration.
+    """
+    folded = model(layers=ours.cfg.n_layers, norm="LNPre", othello=ours.tokenizer is None)
+    folded.tokenizer = None  # its processing would set one up
+    folded.load_and_process_state_dict(
+        copy.deepcopy(ours.state_dict()), fold_ln=True, center_writing_weights=False, fold_value_biases=False
+    )
+    folded.tokenizer = ours.tokenizer
+    old = copy.deepcopy(sae)
+    old.cfg.hook_name = sae.cfg.metadata.hook_name
+    old.cfg.hook_layer, old.cfg.hook_head_index = int(old.cfg.hook_name.split(".")[1]), None
+    return folded, old
+
+
 def tokens(rows: int = 12, pos: int = 24, seed: int = 0) -> Tensor:
     """Random ids after a BOS."""
     stream = torch.Generator().manual_seed(seed)
     ids = torch.randint(1, D_VOCAB, (rows, pos), generator=stream)
     ids[:, 0] = 0
     return ids
+
+
+def games(rows: int = 12) -> Tensor:
+    """Games of Othello as a model reads them; in the first three, somebody passes by the 45th move."""
+    played = full_games(100 * rows, split="test")
+    early = (played.black[:, 1:45] == played.black[:, :44]).any(1)
+    order = [*early.nonzero()[0][:3], *range(rows - 3)]
+    return torch.from_numpy(played.tokens[order, :N_CTX]).long()
+
+
+def probes(seed: int = 0) -> dict[str, Tensor]:
+    """Two kinds of probes of a board; the names differ in what no id can hold, and would be markup."""
+    stream = torch.Generator().manual_seed(seed)
+    return {name: torch.randn(16, 8, 8, generator=stream) for name in ("<b>mine</b>", "<b>mine</b>!")}

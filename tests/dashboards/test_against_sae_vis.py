@@ -1,6 +1,5 @@
 """The page's data beside that of sae_vis' own computation, on a model as sae_vis expects it."""
 
-import copy
 import json
 import re
 from typing import Any
@@ -32,15 +31,7 @@ def both() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     numbers = latent_dashboard(model, sae, tokens, LATENTS).latents.values()
     ours = {str(one.latent): latent_data(one, name) for one in numbers}
 
-    # As TransformerLens gives it out: norms folded into the next weights, W_U centred over the vocabulary.
-    processed = specimens.model(norm="LNPre")
-    processed.tokenizer = None  # its processing would set one up
-    processed.load_and_process_state_dict(
-        copy.deepcopy(model.state_dict()), fold_ln=True, center_writing_weights=False, fold_value_biases=False
-    )
-    processed.tokenizer = model.tokenizer
-    old = copy.deepcopy(sae)
-    old.cfg.hook_name, old.cfg.hook_layer, old.cfg.hook_head_index = "blocks.0.hook_mlp_out", 0, None
+    processed, old = specimens.as_sae_vis_expects(model, sae)
     assert get_act_name("mlp_out", 0) == old.cfg.hook_name
     vocabulary = {i: specimens.Tokenizer().names[i] for i in range(specimens.D_VOCAB)}
     data = SaeVisData.create(

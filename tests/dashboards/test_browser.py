@@ -7,9 +7,16 @@ from pathlib import Path
 import browser
 import pytest
 import specimens
-from browser import Tab
+from browser import Tab, quiet
 
-from sae_course.dashboards import Page, attention_patterns, latent_dashboard, latent_on_text, token_log_probs
+from sae_course.dashboards import (
+    Page,
+    attention_patterns,
+    latent_dashboard,
+    latent_on_text,
+    othello_dashboard,
+    token_log_probs,
+)
 from sae_course.dashboards.document import framed
 from sae_course.dashboards.tokens import visible
 
@@ -39,6 +46,11 @@ def neuron_dashboard() -> Page:
     return latent_dashboard(model, sae, specimens.tokens(), 7)
 
 
+def boards() -> Page:
+    model, sae = specimens.model(othello=True), specimens.sae("blocks.0.mlp.hook_post")
+    return othello_dashboard(model, sae, specimens.games(), [7, DEAD, 2], probes=specimens.probes())
+
+
 def dead_dashboard() -> Page:
     model, sae = specimens.model(), specimens.sae("blocks.0.hook_mlp_out")
     return latent_dashboard(model, sae, specimens.tokens(), DEAD)
@@ -64,22 +76,13 @@ PAGES: dict[Callable[[], Page], str] = {
     " && document.querySelectorAll('.bars path').length > 20",
     attention_dashboard: "document.querySelectorAll('.dfa-seq-group .seq').length > 20",
     neuron_dashboard: "document.querySelectorAll('.featureTables table').length == 3",
+    boards: "document.querySelectorAll('.seqMultiGroup svg').length > 30"
+    " && document.querySelectorAll('.probeLogitsTables table').length == 8",
     dead_dashboard: "document.querySelectorAll('.never').length == 2",
     log_probs: "document.querySelectorAll('#component span[style]').length >= 23",
     on_text: "document.querySelectorAll('.colored-tokens > span').length == 24",
     attention: "document.querySelectorAll('canvas').length > 0",
 }
-
-
-def quiet(tab: Tab, path: Path, frame: str | None = None) -> None:
-    """Nothing ran that shouldn't, nothing failed, nothing was asked of the network."""
-    assert tab.ask("typeof window.pwned", frame) == "undefined"
-    assert tab.ask("document.getElementById('note').hidden", frame)
-    assert tab.ask("document.images.length + document.querySelectorAll('svg[onload],b').length", frame) == 0
-    assert tab.errors == []
-    assert [
-        url for url in tab.requests if url != path.as_uri() and not url.startswith(("data:", "blob:"))
-    ] == []
 
 
 @needs_browser

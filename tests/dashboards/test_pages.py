@@ -24,6 +24,7 @@ from sae_course.dashboards import (
     circuitsvis_script,
     latent_dashboard,
     latent_on_text,
+    othello_dashboard,
     sae_vis_script,
     token_log_probs,
 )
@@ -38,6 +39,11 @@ def dashboard() -> Page:
     return latent_dashboard(specimens.model(), specimens.sae(HOOK), specimens.tokens(), [7, 5])
 
 
+def boards() -> Page:
+    model, sae = specimens.model(othello=True), specimens.sae("blocks.0.mlp.hook_post")
+    return othello_dashboard(model, sae, specimens.games(), [7, 5], probes=specimens.probes())
+
+
 def log_probs() -> Page:
     return token_log_probs(specimens.model(), specimens.tokens()[0])
 
@@ -50,7 +56,7 @@ def attention() -> Page:
     return attention_patterns(specimens.model(), specimens.tokens()[0], 0)
 
 
-MAKERS = [dashboard, log_probs, on_text, attention]
+MAKERS = [dashboard, boards, log_probs, on_text, attention]
 each_page = pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 
 

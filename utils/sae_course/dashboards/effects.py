@@ -7,9 +7,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..evals.lens import logit_lens
+from .subject import Subject
+
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
 
+    from .numbers import LatentNumbers, Reading
+
+HOVER_LOGITS = 5
 _LOGITS_AT_ONCE = 2**24  # 64 MB in float32
 
 
@@ -85,6 +91,42 @@ def effects(
         )
         found += [Effect(*of_token) for of_token in numbers]
     return found
+
+
+@torch.no_grad()
+def add_effects(
+    subject: Subject, tokens: Int[Tensor, "rows pos"], reading: "Reading", numbers: "list[LatentNumbers]"
+) -> None:
+    """Fill in `Example.effects`, each place computed once however often it is shown."""
+    model, chosen = subject.model, [one.latent for one in numbers]
+    directions, came = subject.directions(chosen), tokens.cpu()
+    logits = logit_lens(model, subject.sae, chosen, hook_point=subject.hook_point)
+    written, size = subject.to_residual(directions), directions.norm(dim=-1)
+    for i, one in enumerate(numbers):
+        a = reading.activations[i]
+        # The token at ``pos`` was predicted at the one before.
+        places = sorted(
+            {
+                (example.row, pos)
+                for example in one.examples
+                for pos in range(max(1, example.start), example.start + len(example.tokens))
+                if a[example.row, pos - 1] > 0
+            }
+        )
+        rows, after = torch.tensor(places, dtype=torch.long).reshape(-1, 2).T
+        values = effects(
+            model,
+            reading.residual[rows, after - 1].to(written.device),
+            a[rows, after - 1].to(written.device),
+            direction=written[i],
+            logits=logits[i] * size[i],
+            came=came[rows, after].to(written.device),
+            top=HOVER_LOGITS,
+        )
+        by_place = dict(zip(places, values, strict=True))
+        for example in one.examples:
+            shown = range(example.start, example.start + len(example.tokens))
+            example.effects = [by_place.get((example.row, pos)) for pos in shown]
 
 
 def _pairs(ids: Int[Tensor, "n k"], values: Float[Tensor, "n k"]) -> list[list[tuple[int, float]]]:

@@ -1,6 +1,7 @@
 """Which tokens a page shows of a latent: the strongest, and some from each part of its range."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -10,6 +11,18 @@ from .effects import Effect
 
 BEFORE, AFTER = 10, 5
 """Tokens shown around one where a latent fires; fewer at the ends of a row."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How many examples a page shows of a latent, and how much of each row."""
+
+    strongest: int = 20
+    parts: int = 10
+    """Of its range, equally wide."""
+    per_part: int = 5
+    before: int = BEFORE
+    after: int = AFTER
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,25 @@ class Sources:
     values: list[float]
 
 
+@dataclass(frozen=True)
+class Board:
+    """A position of Othello, after a token. Squares are 0 to 63 in row-major order, A1 first."""
+
+    discs: list[int]
+    """Of each square: +1 black, -1 white, 0 empty."""
+    legal: list[int]
+    """Squares that may be played next."""
+    move: int | None
+    """Where the token put its disc; None for the token that fills up a game that is over."""
+    turned: list[int]
+    """Discs that it turned."""
+    to_play: Literal["black", "white"] | None
+    """Who plays next, passes resolved; None where the game is over."""
+    loss: float | None
+    """What the latent, active here, changed in the loss against a uniform choice among the legal moves: with
+    it minus without. Below 0, it helped. None where the game is over."""
+
+
 @dataclass
 class Example:
     """A token where a latent fired, with its neighbours."""
@@ -40,6 +72,7 @@ class Example:
     effects: list[Effect | None]
     """For each token shown: what the latent, active at the token before, did to its prediction."""
     sources: Sources | None = None
+    board: Board | None = None
 
 
 @dataclass
@@ -91,10 +124,14 @@ def spread(
 
 
 def around(
-    tokens: Int[Tensor, "rows pos"], activations: Float[Tensor, "rows pos"], row: int, pos: int
+    tokens: Int[Tensor, "rows pos"],
+    activations: Float[Tensor, "rows pos"],
+    row: int,
+    pos: int,
+    choice: Choice,
 ) -> Example:
     """The example at a token; its effects are still to come."""
-    start, stop = max(0, pos - BEFORE), min(tokens.shape[1], pos + AFTER + 1)
+    start, stop = max(0, pos - choice.before), min(tokens.shape[1], pos + choice.after + 1)
     return Example(
         row,
         pos,

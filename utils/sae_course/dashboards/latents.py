@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from ..evals.activations import token_rows
 from ..runtime import CourseError
 from . import thin
-from .numbers import LatentNumbers, latent_numbers
+from .effects import add_effects
+from .numbers import LatentNumbers, latent_numbers, read
 from .page import Dashboard
 from .sae_vis_script import dashboard_document
+from .sources import add_sources
 from .subject import Subject
 from .tokens import TokenNames
 
@@ -54,16 +56,18 @@ def latent_dashboard(
     subject = Subject.of(model, sae)
     chosen = subject.chosen(latents)
     rows = token_rows(model, tokens, least=2)
-    front = chosen[0] if first is None else first
-    if front not in chosen:
-        raise CourseError(f"first={first} is not among the latents {chosen[:10]}: add it there.")
-    numbers = latent_numbers(subject, rows, chosen)
+    front = in_front(first, chosen)
+    reading = read(subject, rows, chosen)
+    numbers = latent_numbers(subject, rows, chosen, reading)
+    add_effects(subject, rows, reading, numbers)
+    if subject.reads_heads:
+        add_sources(subject, rows, numbers)
     heading = title or f"Latents at {subject.hook_point}"
     name = TokenNames(model)
     by_latent = {one.latent: one for one in numbers}
     return Dashboard(
         title=heading,
-        text=_text(heading, numbers, name),
+        text=summary(heading, numbers, name),
         thin=thin.dashboard(heading, by_latent, front, name),
         draw=lambda: dashboard_document(heading, numbers, front, name, _legend(subject, numbers)),
         latents=by_latent,
@@ -71,11 +75,36 @@ def latent_dashboard(
     )
 
 
-def _legend(subject: Subject, numbers: list[LatentNumbers]) -> str:
+def in_front(first: int | None, chosen: list[int]) -> int:
+    """The latent that is open at the start.
+
+    Raises:
+        CourseError: when ``first`` is none of the chosen ones.
+    """
+    if first is not None and first not in chosen:
+        raise CourseError(f"first={first} is not among the latents {chosen[:10]}: add it there.")
+    return chosen[0] if first is None else first
+
+
+def straight_way(subject: Subject) -> str:
+    """What a legend says of effects, unless no later layer reads the hook point."""
     last = subject.layer == subject.model.cfg.n_layers - 1
     exact = last and not subject.hook_point.endswith(("hook_resid_pre", "hook_resid_mid", "hook_attn_out"))
     exact = exact and (not subject.reads_heads or subject.model.cfg.attn_only)
-    way = "" if exact else ", on the straight way past the later layers"
+    return "" if exact else ", on the straight way past the later layers"
+
+
+def summary(title: str, numbers: list[LatentNumbers], name: TokenNames) -> str:
+    """What ``print`` shows: a line for each latent."""
+    lines = [title]
+    for one in numbers:
+        fires = f"fires on {one.density:.3%}, at most {one.maximum:.3f}" if one.fired else "never fired"
+        raises = ", ".join(repr(name(token)) for token, _ in one.top[:5])
+        lines.append(f"  latent {one.latent}: {fires}; raises {raises}")
+    return "\n".join(lines)
+
+
+def _legend(subject: Subject, numbers: list[LatentNumbers]) -> str:
     sources = (
         " On the left, green: how much the latent's input took from each token (direct attribution)."
         if subject.reads_heads
@@ -84,15 +113,6 @@ def _legend(subject: Subject, numbers: list[LatentNumbers]) -> str:
     return (
         f"{numbers[0].tokens:,} tokens. Orange: the latent's activation. Logits: what the latent's "
         "direction, at length 1, adds before the final norm divides. The line under a token is the latent's "
-        f"effect on that token's loss{way}: blue where it helped, red where it harmed. Move the mouse over a "
-        "token for the numbers." + sources
+        f"effect on that token's loss{straight_way(subject)}: blue where it helped, red where it harmed. "
+        "Move the mouse over a token for the numbers." + sources
     )
-
-
-def _text(title: str, numbers: list[LatentNumbers], name: TokenNames) -> str:
-    lines = [title]
-    for one in numbers:
-        fires = f"fires on {one.density:.3%}, at most {one.maximum:.3f}" if one.fired else "never fired"
-        raises = ", ".join(repr(name(token)) for token, _ in one.top[:5])
-        lines.append(f"  latent {one.latent}: {fires}; raises {raises}")
-    return "\n".join(lines)

@@ -10,15 +10,12 @@ from torch import Tensor
 from ..evals.activations import flat_heads
 from ..evals.autoencoder import encode, ready
 from ..evals.lens import logit_lens
-from .effects import effects
-from .examples import Example, Group, around, spread, strongest
-from .sources import add_sources
+from .examples import Choice, Example, Group, around, spread, strongest
+from .probes import ProbeCosines
 from .subject import Subject
 
 BINS = 50
 TOP_LOGITS = 10
-HOVER_LOGITS = 5
-TOP_EXAMPLES, PARTS, PER_PART = 20, 10, 5
 RELATED = 5
 _ROWS_AT_ONCE = 16
 
@@ -63,13 +60,15 @@ class LatentNumbers:
     """The same for the tokens that are shown."""
     strongest: list[Example]
     groups: list[Group]
-    """Ten equal parts of its range, the highest first."""
+    """Equal parts of its range, the highest first."""
     correlated: list[tuple[int, float, float]] = field(default_factory=list)
     """Latents that fire with it: which, Pearson's r, cosine of the activations; the highest r first."""
     neurons: list[tuple[int, float, float]] = field(default_factory=list)
     """Of an SAE on neurons: those of its decoder's largest entries, the entry, its part of the L1 norm."""
     fire_with: list[tuple[int, float, float]] = field(default_factory=list)
     """Of an SAE on neurons: those most correlated with it, as in ``correlated``."""
+    probes: list[ProbeCosines] = field(default_factory=list)
+    """Of an SAE on Othello: how far it reads and writes what linear probes read."""
 
     @property
     def fired(self) -> bool:
@@ -157,13 +156,15 @@ def read(subject: Subject, tokens: Int[Tensor, "rows pos"], chosen: list[int]) -
 
 @torch.no_grad()
 def latent_numbers(
-    subject: Subject, tokens: Int[Tensor, "rows pos"], chosen: list[int]
+    subject: Subject,
+    tokens: Int[Tensor, "rows pos"],
+    chosen: list[int],
+    reading: Reading,
+    choice: Choice = Choice(),  # noqa: B008 - frozen
 ) -> list[LatentNumbers]:
-    """The numbers of the chosen latents on these tokens."""
-    model, reading = subject.model, read(subject, tokens, chosen)
+    """The numbers of the chosen latents on these tokens; what they did to predictions is still to come."""
     directions = subject.directions(chosen)
-    residual_directions = subject.to_residual(directions)
-    logits = logit_lens(model, subject.sae, chosen, hook_point=subject.hook_point)
+    logits = logit_lens(subject.model, subject.sae, chosen, hook_point=subject.hook_point)
     correlated = reading.latents.top(RELATED, chosen)
     fire_with = reading.neurons.top(RELATED) if subject.reads_neurons else [[] for _ in chosen]
     found = []
@@ -187,19 +188,8 @@ def latent_numbers(
             fire_with=fire_with[i],
         )
         if len(firing):
-            _add_examples(of_latent, tokens.cpu(), a, logits[i])
-            _add_effects(
-                subject,
-                of_latent,
-                tokens.cpu(),
-                a,
-                reading.residual,
-                direction=residual_directions[i],
-                logits=logits[i] * directions[i].norm(),
-            )
+            _add_examples(of_latent, tokens.cpu(), a, logits[i], choice)
         found.append(of_latent)
-    if subject.reads_heads:
-        add_sources(subject, tokens, found)
     return found
 
 
@@ -219,47 +209,12 @@ def _add_examples(
     tokens: Int[Tensor, "rows pos"],
     a: Float[Tensor, "rows pos"],
     logits: Float[Tensor, " d_vocab"],
+    choice: Choice,
 ) -> None:
-    of.strongest = [around(tokens, a, *place) for place in strongest(a, TOP_EXAMPLES)]
+    of.strongest = [around(tokens, a, *place, choice) for place in strongest(a, choice.strongest)]
     of.groups = [
-        Group(low, high, share, [around(tokens, a, *place) for place in places])
-        for low, high, share, places in spread(a, PARTS, PER_PART, seed=of.latent)
+        Group(low, high, share, [around(tokens, a, *place, choice) for place in places])
+        for low, high, share, places in spread(a, choice.parts, choice.per_part, seed=of.latent)
     ]
     ids = sorted({token for one in of.examples for token in one.tokens})
     of.token_logits = dict(zip(ids, logits[ids].tolist(), strict=True))
-
-
-def _add_effects(
-    subject: Subject,
-    of: LatentNumbers,
-    tokens: Int[Tensor, "rows pos"],
-    a: Float[Tensor, "rows pos"],
-    residual: Float[Tensor, "rows pos d_model"],
-    *,
-    direction: Float[Tensor, " d_model"],
-    logits: Float[Tensor, " d_vocab"],
-) -> None:
-    """Fill in the effects, each place computed once however often it is shown."""
-    # The token at ``pos`` was predicted at the one before.
-    places = sorted(
-        {
-            (one.row, pos)
-            for one in of.examples
-            for pos in range(max(1, one.start), one.start + len(one.tokens))
-            if a[one.row, pos - 1] > 0
-        }
-    )
-    rows, after = torch.tensor(places, dtype=torch.long).reshape(-1, 2).T
-    device = direction.device
-    values = effects(
-        subject.model,
-        residual[rows, after - 1].to(device),
-        a[rows, after - 1].to(device),
-        direction=direction,
-        logits=logits,
-        came=tokens[rows, after].to(device),
-        top=HOVER_LOGITS,
-    )
-    by_place = dict(zip(places, values, strict=True))
-    for one in of.examples:
-        one.effects = [by_place.get((one.row, one.start + i)) for i in range(len(one.tokens))]

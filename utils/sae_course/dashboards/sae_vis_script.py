@@ -9,14 +9,16 @@ and divides the final residual stream by its variance instead of the root of it.
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from ..data.othello.vocabulary import SQUARES
 from .document import asset, changed, document, from_package, vendored
 
 if TYPE_CHECKING:
-    from .examples import Example
+    from .examples import Board, Example
     from .numbers import Histogram, LatentNumbers
     from .tokens import TokenNames
 
 HEIGHT = 780
+_PROBE_ROWS = 10
 _GREY = "<br><span style='color:#666;font-weight:normal'>"
 
 # A token goes into HTML at three places, and into plotly's small HTML at one; the rest is .text().
@@ -24,6 +26,10 @@ _SAFE = [
     ("<code>${tok.replace(/ /g, '&nbsp;')}</code>", "<code>${escapeHtml(tok)}</code>", 2),
     ("<code>${tok}</code>", "<code>${escapeHtml(tok)}</code>", 1),
     ("`|${tok}|<br>", "`|${escapeHtml(tok)}|<br>", 1),
+    # A probe's name goes into HTML too, and, with other signs dropped, into its table's id.
+    ('probeName, "&nbsp;")', 'escapeHtml(probeName), "&nbsp;")', 1),
+    ("([probeName, tablesData]) =>", "([probeName, tablesData], place) =>", 1),
+    ("stringToId(probeName)", "place", 2),
 ]
 # The course's words (docs/glossary.md); and no report on timing in the console.
 _WORDS = [
@@ -32,24 +38,29 @@ _WORDS = [
     ("Prob change from feature", "Probability, without to with", 1),
     ("Feature not active on prev token;<br>no predictions were affected.",
      "Not active on the token before:<br>this token's prediction was not affected.", 1),
+    # The column's letter, then the row from 1, as players write a square.
+    ("${String.fromCharCode(65 + d[0])}${d[1]}", "${String.fromCharCode(65 + d[1])}${d[0] + 1}", 1),
     ("console.log(", "void (", 1),
     ('"DOMContentLoaded"', '"page-scripts-ready"', 1),
 ]  # fmt: skip
 
 
 def dashboard_document(
-    title: str, numbers: "list[LatentNumbers]", first: int, name: "TokenNames", legend: str
+    title: str,
+    numbers: "list[LatentNumbers]",
+    first: int,
+    name: "TokenNames",
+    legend: str,
+    *,
+    othello: bool = False,
 ) -> str:
-    """The whole page; ``name`` gives a token's text."""
-    middle = ["actsHistogram", "logitsTable", "logitsHistogram"]
-    layout = [["featureTables"], middle, ["seqMultiGroup"]]
-    if any(example.sources for one in numbers for example in one.strongest):  # these take more room
-        layout = [[*middle, "featureTables"], ["seqMultiGroup"]]
+    """The whole page; ``name`` gives a token's text. With ``othello``, the examples are boards."""
+    layout = _layout(numbers)
     page = {
         "start": str(first),
         "metadata": {
             "layout": layout,
-            "othello": False,
+            "othello": othello,
             "columnWidths": [None] * len(layout),
             "height": HEIGHT,
         },
@@ -63,10 +74,20 @@ def dashboard_document(
         script(),
         asset("after_sae_vis.js"),
     ]
-    gap = " class='apart'" if name.apart else ""
-    body = f"<div id='dropdown-container'></div>\n<div{gap}><div class='grid-container'></div></div>"
+    kind = " class='boards'" if othello else " class='apart'" if name.apart else ""
+    body = f"<div id='dropdown-container'></div>\n<div{kind}><div class='grid-container'></div></div>"
     css = from_package("sae_vis", "style.css") + asset("sae_vis.css")
     return document(title, legend, body, css=css, scripts=scripts, data=page)
+
+
+def _layout(numbers: "list[LatentNumbers]") -> list[list[str]]:
+    """The columns: sae_vis' default ones, and probes' tables where its Othello layout has them."""
+    middle = ["actsHistogram", "logitsTable", "logitsHistogram"]
+    if any(example.sources for one in numbers for example in one.strongest):  # these take more room
+        return [[*middle, "featureTables"], ["seqMultiGroup"]]
+    if any(one.probes for one in numbers):
+        middle.append("probeLogitsTables")
+    return [["featureTables"], middle, ["seqMultiGroup"]]
 
 
 def plotly() -> str:
@@ -98,6 +119,7 @@ def latent_data(one: "LatentNumbers", name: "TokenNames") -> dict[str, Any]:
         },
         "logitsHistogram": _bars(one.logits, "LOGITS"),
         "seqMultiGroup": _groups(one, name),
+        **({"probeLogitsTables": _probes(one)} if one.probes else {}),
     }
 
 
@@ -111,6 +133,20 @@ def _tables(one: "LatentNumbers") -> dict[str, Any]:
         "correlatedFeatures": rows(one.correlated, "+.3f"),
     }
     return {key: table for key, table in tables.items() if table}
+
+
+def _probes(one: "LatentNumbers") -> dict[str, Any]:
+    def rows(found: "list[tuple[int, float]]") -> list[dict[str, Any]]:
+        return [{"symbol": SQUARES[square], "value": round(value, 4)} for square, value in found]
+
+    return {
+        f"PROBE '{probe.probe}', {probe.side.upper()} SPACE": {
+            "negLogits": rows(probe.cosines[::-1][:_PROBE_ROWS]),
+            "posLogits": rows(probe.cosines[:_PROBE_ROWS]),
+            "maxLogits": round(max((abs(value) for _, value in probe.cosines), default=0.0), 4) or 1,
+        }
+        for probe in one.probes
+    }
 
 
 def _bars(histogram: "Histogram", title: str) -> dict[str, Any]:
@@ -144,6 +180,7 @@ def _groups(one: "LatentNumbers", name: "TokenNames") -> list[dict[str, Any]]:
     if not one.fired:
         groups = [("TOP ACTIVATIONS", [])]
     losses = [abs(effect.loss) for example in one.examples for effect in example.effects if effect]
+    losses += [abs(example.board.loss or 0) for example in one.examples if example.board]
     given = [value for example in one.examples if example.sources for value in example.sources.values]
     scale = {
         "maxAct": round(one.maximum, 4) or 1,
@@ -153,7 +190,10 @@ def _groups(one: "LatentNumbers", name: "TokenNames") -> list[dict[str, Any]]:
     }
     return [
         {
-            "seqGroupData": [_sequence(example, one, name) for example in examples],
+            "seqGroupData": [
+                _board(example, example.board) if example.board else _sequence(example, one, name)
+                for example in examples
+            ],
             "seqGroupMetadata": {"title": title, "seqGroupID": f"seq-group-{i}", **scale},
         }
         for i, (title, examples) in enumerate(groups)
@@ -186,6 +226,31 @@ def _sequence(example: "Example", one: "LatentNumbers", name: "TokenNames") -> d
             }
         data.append(entry)
     return {"seqData": data, "dfaSeqData": _sources(example, name), "seqMetadata": {}}
+
+
+def _board(example: "Example", board: "Board") -> dict[str, Any]:
+    """With ``said``, which is ours: sae_vis doesn't show which board of which game it is."""
+    who = f"{board.to_play} plays" if board.to_play else "over"
+    return {
+        "seqData": {
+            "board": _eight([disc % 3 for disc in board.discs]),  # -1, white, is 2 there
+            "valid": _marked(board.legal),
+            "move": [-1, -1] if board.move is None else list(divmod(board.move, 8)),
+            "captured": _marked(board.turned),
+            "act": round(example.activations[example.pos - example.start], 6),
+            "loss": None if board.loss is None else round(board.loss, 6),
+        },
+        "dfaSeqData": [],
+        "seqMetadata": {"said": f"game {example.row}, pos {example.pos}: {who}"},
+    }
+
+
+def _marked(squares: list[int]) -> list[list[int]]:
+    return _eight([int(square in squares) for square in range(64)])
+
+
+def _eight(squares: list[int]) -> list[list[int]]:
+    return [squares[start : start + 8] for start in range(0, 64, 8)]
 
 
 def _sources(example: "Example", name: "TokenNames") -> list[dict[str, Any]]:

@@ -121,6 +121,29 @@ class Subject:
             return directions @ self.model.W_out[self.layer].detach().float()
         return directions
 
+    def encoders(self, latents: list[int]) -> Float[Tensor, "latent d_in"]:
+        """What each latent reads at the hook point: its column of W_enc."""
+        rows: Tensor = self.sae.W_enc.detach().T[latents]
+        return rows.to(self.model.cfg.device, torch.float32)
+
+    def from_residual(self, directions: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_model"]:
+        """The directions of the residual stream before the layer that these, at the hook point, read.
+
+        Inside, that is back through W_V or W_in and the weights w of the norm before it: w ⊙ (W d), less its
+        mean where the norm centres. (sae_vis' definition, which expects a model whose norms were folded into
+        its weights; it goes past the nonlinearity, and past which tokens the heads attend to.)
+        """
+        if not (self.reads_heads or self.reads_neurons):
+            return directions
+        block: Any = self.model.blocks[self.layer]
+        if self.reads_heads:
+            read, norm = self.model.W_V[self.layer].transpose(-1, -2).flatten(0, 1), block.ln1
+        else:
+            read, norm = self.model.W_in[self.layer].T, block.ln2
+        found = directions @ read.detach().float() * getattr(norm, "w", torch.ones(())).detach()
+        centred = str(self.model.cfg.normalization_type).startswith("LN")
+        return found - found.mean(-1, keepdim=True) if centred else found
+
     def counted(self, tokens: Int[Tensor, "rows pos"]) -> Bool[Tensor, "rows pos"]:
         """Where the SAE was trained: without the special tokens and positions that its training left out."""
         metadata: Any = self.sae.cfg.metadata

@@ -4,9 +4,9 @@ Every style is inline, so that nothing leaks into the notebook. GitHub drops sty
 is in tables and bold type too.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .tokens import TokenNames, html_token
 
@@ -21,6 +21,15 @@ _ORANGE = (255, 140, 0)
 
 Cell = str
 """HTML, escaped by who made it."""
+
+
+class Drawing(NamedTuple):
+    """How a latent's examples look in a notebook."""
+
+    one: "Callable[[Example, LatentNumbers, TokenNames], Cell]"
+    """In a line of the list of latents."""
+    all: "Callable[[LatentNumbers, TokenNames], list[Cell]]"
+    """Below the latent in front, one after the other."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -86,8 +95,15 @@ def bars(histogram: "Histogram", what: str, width: int = 440, height: int = 130)
     )
 
 
-def dashboard(title: str, numbers: "dict[int, LatentNumbers]", first: int, name: TokenNames) -> str:
-    """A line for each latent, and the one in front in full."""
+def dashboard(
+    title: str,
+    numbers: "dict[int, LatentNumbers]",
+    first: int,
+    name: TokenNames,
+    drawing: Drawing | None = None,
+) -> str:
+    """A line for each latent, and the one in front in full; examples are sequences if not told otherwise."""
+    drawing = drawing or Drawing(_line, _sequences)
     parts = [f"<div><b>{escape(title)}</b></div>"]
     if len(numbers) > 1:
         others = [one for one in numbers.values() if one.latent != first][: _LINES - 1]
@@ -97,7 +113,7 @@ def dashboard(title: str, numbers: "dict[int, LatentNumbers]", first: int, name:
                 f"<b>{one.latent}</b>" if one.latent == first else str(one.latent),
                 f"{one.density:.3%}" if one.fired else "never",
                 f"{one.maximum:.3f}" if one.fired else "",
-                _line(one.strongest[0], one, name) if one.fired else "",
+                drawing.one(one.strongest[0], one, name) if one.fired else "",
                 _tokens(one.top[:5], name),
             )
             for one in some
@@ -105,11 +121,11 @@ def dashboard(title: str, numbers: "dict[int, LatentNumbers]", first: int, name:
         parts.append(table(("latent", "fires on", "at most", "strongest", "raises"), rows))
         if len(numbers) > len(some):
             parts.append(f"<div>… and {len(numbers) - len(some)} more latents on the page</div>")
-    parts.append(_latent(numbers[first], name))
+    parts.append(_latent(numbers[first], name, drawing))
     return f'<div style="overflow-x:auto">{"".join(parts)}</div>'
 
 
-def _latent(one: "LatentNumbers", name: TokenNames) -> str:
+def _latent(one: "LatentNumbers", name: TokenNames, drawing: Drawing) -> str:
     if not one.fired:
         what = f"never fired on these {one.tokens:,} tokens"
     else:
@@ -123,27 +139,34 @@ def _latent(one: "LatentNumbers", name: TokenNames) -> str:
     ]
     parts.append(table(("raises", "logit", "lowers", "logit"), logits))
     if one.fired:
-        places = [
-            (f"{_at(example):.3f}", f"{example.row}, {example.pos}", _line(example, one, name))
-            for example in one.strongest[:_SHOWN]
-        ]
-        parts.append(table(("activation", "row, pos", "strongest"), places))
-        ranges = [
-            (
-                f"{group.low:.2f} to {group.high:.2f}",
-                f"{group.share:.1%}",
-                _line(group.examples[0], one, name) if group.examples else "",
-            )
-            for group in one.groups
-        ]
-        parts.append(table(("activation", "of its tokens", "one of them"), ranges))
+        parts += drawing.all(one, name)
     if one.correlated:
         others = ", ".join(f"{latent} (r {r:+.2f})" for latent, r, _ in one.correlated)
         parts.append(f"<div>Fires with latent {others}</div>")
     return "".join(parts)
 
 
-def _at(example: "Example") -> float:
+def _sequences(one: "LatentNumbers", name: TokenNames) -> list[Cell]:
+    places = [
+        (f"{at(example):.3f}", f"{example.row}, {example.pos}", _line(example, one, name))
+        for example in one.strongest[:_SHOWN]
+    ]
+    ranges = [
+        (
+            f"{group.low:.2f} to {group.high:.2f}",
+            f"{group.share:.1%}",
+            _line(group.examples[0], one, name) if group.examples else "",
+        )
+        for group in one.groups
+    ]
+    return [
+        table(("activation", "row, pos", "strongest"), places),
+        table(("activation", "of its tokens", "one of them"), ranges),
+    ]
+
+
+def at(example: "Example") -> float:
+    """The activation at the example's own token."""
     return example.activations[example.pos - example.start]
 
 

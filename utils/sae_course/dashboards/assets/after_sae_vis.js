@@ -10,6 +10,15 @@ for (const component of ["actsHistogram", "seqMultiGroup"]) {
     place.append("p").attr("class", "never").text(never);
   };
 }
+// Under a board's numbers: which game it is of, and who plays next.
+if (METADATA.othello) {
+  const draw = componentMap.seqMultiGroup;
+  componentMap.seqMultiGroup = (latent, data, id) => {
+    draw(latent, data, id);
+    const said = data.flatMap((group) => group.seqGroupData.map(({ seqMetadata }) => seqMetadata.said));
+    d3.selectAll(`#${id} .highlight-header`).data(said).append("div").attr("class", "said").text((words) => words);
+  };
+}
 // What the mouse shows stays inside the window.
 document.addEventListener("mousemove", (event) => {
   for (const box of document.querySelectorAll('.tooltip[style*="display: flex"]')) {
