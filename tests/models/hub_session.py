@@ -40,8 +40,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
 from transformer_lens import HookedTransformer, HookedTransformerConfig  # noqa: E402
 from transformers import GPTNeoConfig, GPTNeoForCausalLM  # noqa: E402
 
+from sae_course.evals import harvest  # noqa: E402
 from sae_course.models import load_model, names, random_twin, streams, token_stream, truth  # noqa: E402
 from sae_course.runtime import CourseError  # noqa: E402
+from sae_course.training.othello import PROBES, PUBLISHED, finished_sae, published_probes  # noqa: E402
 
 torch.set_num_threads(1)
 time.sleep = lambda seconds: None  # the libraries wait between attempts; here each attempt ends the same
@@ -137,6 +139,19 @@ def othello() -> Repository:
         "normalization": "LN",
     }
     return Repository({"config.json": json.dumps(config).encode(), "synthetic_final.pth": saved(state)})
+
+
+def othello_sae() -> Repository:
+    """A Gated SAE as SAELens 6 saves them, under the published name, and probes as a pickle of tensors."""
+    from sae_lens import SAE  # noqa: PLC0415
+
+    settings = {"architecture": "gated", "d_in": 64, "d_sae": 32, "dtype": "float32", "device": "cpu"}
+    metadata = {"model_name": "othello-gpt", "hook_name": "blocks.1.mlp.hook_post", "seqpos_slice": [5, -5]}
+    sae = SAE.from_dict(settings | {"metadata": metadata})
+    folder = HERE / "an SAE"
+    sae.save_model(str(folder))
+    files = {f"{PUBLISHED[1]}/{path.name}": path.read_bytes() for path in folder.iterdir()}
+    return Repository(files | {PROBES: saved({"theirs vs mine": torch.randn(16, 8, 8)})})
 
 
 def stories() -> Repository:
@@ -252,6 +267,14 @@ def everything_served() -> None:
     scenario("attention-only", full("attn-only-2l-demo"))
     scenario("othello", full("othello-gpt"))
     scenario("stories", full("tiny-stories-1L-21M"))
+
+    def attached() -> Any:
+        model, sae = load_model("othello-gpt", "full", quiet=True), finished_sae("full", device="cpu")
+        acts = harvest(model, torch.arange(1, 31)[None], sae.cfg.metadata.hook_name)
+        return {"architecture": sae.cfg.architecture(), "latents": list(sae.encode(acts).shape)}
+
+    scenario("othello SAE", attached)
+    scenario("probes", lambda: {name: list(one.shape) for name, one in published_probes().items()})
     scenario(
         "twin", lambda: [described(random_twin("othello-gpt", "full", seed))["sum"] for seed in (0, 0, 1)]
     )
@@ -296,6 +319,15 @@ def bad_files() -> None:
     del os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"]
     scenario("malicious, without the guard", pytorch_itself)
 
+    of_probes = hub.repositories[PUBLISHED[0]].files
+    good = of_probes[PROBES]
+    for name, value in (("malicious probes", Malicious()), ("probes of something else", [1, 2])):
+        forget(PUBLISHED[0])
+        of_probes[PROBES] = saved({"theirs vs mine": value})
+        scenario(name, published_probes)
+        results[name]["written"] = WITNESS.exists()
+    of_probes[PROBES] = good
+
     forget(ATTN)
     files["model_final.pth"] = weights[: len(weights) // 2]
     scenario("truncated at the source", full("attn-only-2l-demo"))
@@ -323,6 +355,10 @@ def other_answers() -> None:
         scenario("status 500", full("othello-gpt"))
     with behaving(STORY_TOKENS, "gone"):
         scenario("dataset gone", lambda: token_stream("tiny-stories-1L-21M", "full"))
+    forget(PUBLISHED[0])
+    with behaving(PUBLISHED[0], "gone"):
+        scenario("othello SAE gone", lambda: finished_sae("full", device="cpu"))
+        scenario("probes gone", published_probes)
     scenario("gated", full("gemma-2-2b"))
     os.environ["HF_TOKEN"] = "hf_no_access"
     scenario("gated, with a token", full("gemma-2-2b"))
@@ -360,6 +396,7 @@ def main() -> None:
     hub.repositories |= {
         ATTN: attention_only(),
         OTHELLO: othello(),
+        PUBLISHED[0]: othello_sae(),
         STORIES: stories(),
         STORY_TOKENS: story_tokens(),
         GEMMA: Repository({"config.json": b"{}"}, "gated"),

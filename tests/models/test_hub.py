@@ -131,3 +131,17 @@ def test_a_bug_is_not_called_a_failure_of_the_hub(session: dict[str, Any]) -> No
 
 def test_mini_data_need_no_network(session: dict[str, Any]) -> None:
     assert value(session, "no network, mini stream") == 5
+
+
+def test_the_published_sae_of_othello_loads_and_fits_its_model(session: dict[str, Any]) -> None:
+    assert value(session, "othello SAE") == {"architecture": "gated", "latents": [1, 30, 32]}
+    told = message(session, "othello SAE gone")
+    assert "SAE blocks.5.mlp.hook_post-v1 of callummcdougall/arena-demos-othellogpt could not be" in told
+    assert "sae-course train othello --scale full" in told
+
+
+def test_the_published_probes_are_read_as_tensors_and_nothing_else(session: dict[str, Any]) -> None:
+    assert value(session, "probes") == {"theirs vs mine": [16, 8, 8]}
+    for name in ("malicious probes", "probes of something else", "probes gone"):
+        assert "linear_probes.pt" in message(session, name), name
+    assert not session["malicious probes"]["written"]

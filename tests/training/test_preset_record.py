@@ -11,12 +11,22 @@ from sae_course.runs import Run
 from sae_course.training import recorded_file, train
 from sae_course.training.architectures import CONFIGS
 from sae_course.training.preset_values import PRESETS
-from sae_course.training.record_presets import PIECE, SEEDS, checksum, config, read, recorded, settings, table
+from sae_course.training.record_presets import (
+    ELSEWHERE,
+    PIECE,
+    SEEDS,
+    checksum,
+    config,
+    read,
+    recorded,
+    settings,
+    table,
+)
 
 
 def test_the_record_was_made_with_the_presets_as_they_are() -> None:
     assert read()["provenance"]["settings_sha256"] == checksum(settings()), "record them again"
-    assert list(recorded()) == list(PRESETS)
+    assert [*recorded(), *ELSEWHERE] == sorted(PRESETS, key=lambda name: name in ELSEWHERE)
     assert all(list(found) == list(CONFIGS) for found in recorded().values())
     assert all(len(runs) == len(SEEDS) for found in recorded().values() for runs in found.values())
 
@@ -45,6 +55,12 @@ def test_the_presets_reach_what_the_course_promises() -> None:
 def test_a_table_has_a_row_for_each_architecture_and_its_spread() -> None:
     rows = table("tinystories").splitlines()[2:]
     assert [row.split("|")[1].strip() for row in rows] == list(CONFIGS)
+    assert all(row.count("±") == 4 for row in rows)
+
+
+def test_a_preset_that_is_recorded_elsewhere_has_its_table_too() -> None:
+    rows = table("othello-resid").splitlines()[2:]
+    assert [row.split("|")[1].strip() for row in rows] == ["standard", "gated", "topk", "batchtopk"]
     assert all(row.count("±") == 4 for row in rows)
 
 

@@ -215,9 +215,11 @@ def test_another_architecture_is_the_same_training(name: str, scale: str, archit
 
 
 def test_a_model_name_is_the_presets_and_the_session_gives_the_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    for wanted in PRESETS.values():
-        assert preset(wanted.model, "full") == preset(wanted.name, "full")
-        assert wanted.model in MODELS
+    of_model = {wanted.model: name for name, wanted in reversed(PRESETS.items())}  # a model's first
+    assert of_model["othello-gpt"] == "othello"
+    for model, name in of_model.items():
+        assert preset(model, "full") == preset(name, "full")
+        assert model in MODELS
     assert preset("gemma") == preset("gemma", "mini")
     session = sae_course.runtime.Session(scale="full", device="cuda")
     monkeypatch.setattr(sae_course.runtime.session, "_current", session)
@@ -242,7 +244,7 @@ def test_changes_go_through_change() -> None:
     [
         ({"name": "tinystory"}, "did you mean tinystories"),
         ({"name": "attn"}, "did you mean attn-only-2l"),
-        ({"name": "gpt2-small"}, "there are tinystories, attn-only-2l, othello, gemma"),
+        ({"name": "gpt2-small"}, "there are tinystories, attn-only-2l, othello, othello-resid, gemma"),
         ({"scale": "medium"}, "'mini' or 'full'"),
         ({"recipe": "tomorrow"}, "seed or today"),
         ({"layer": 2}, "has at mini scale one layer, 0; layer is 2"),

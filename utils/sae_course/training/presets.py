@@ -32,7 +32,8 @@ def preset(
     """The complete SAELens configuration of a chapter's training.
 
     Args:
-        name: ``tinystories``, ``attn-only-2l``, ``othello`` or ``gemma``, or its model's name.
+        name: ``tinystories``, ``attn-only-2l``, ``othello`` (its MLP), ``othello-resid`` (its residual
+            stream) or ``gemma``; or a model's name, for the first of its presets.
         scale: ``mini`` or ``full``; the session's (see `setup`) when not given.
         recipe: ``seed``, the seed course's values (at full scale exactly those): a Gated SAE with an L1
             coefficient. ``today``, what is recommended now: BatchTopK, Adam's usual beta1, no warm-up of the

@@ -6,10 +6,11 @@ Written by ``python -m sae_course.training.presets_page``.
 from typing import Any
 
 from ..runtime import project_root, write_atomic
+from .architectures import SPARSITY
 from .describe import Differences, describe, differences
 from .preset_values import PRESETS
 from .presets import RECIPES, preset
-from .record_presets import table
+from .record_presets import ELSEWHERE, table
 from .shipped import shipped_names, shipped_run
 
 FILE = "docs/presets.md"
@@ -42,6 +43,11 @@ _MEASURED = (
     "as it was saved; mean ± standard deviation over three seeds "
     "(`python -m sae_course.training.record_presets`):"
 )
+_IN_CHAPTER_06 = (
+    'What the mini preset reaches with four architectures and `b_dec_init_method="mean"`, at positions of '
+    "held-out games that SAEs are trained on; mean ± standard deviation over three seeds (chapter 06's "
+    "record, `python -m sae_course.notebooks.record_othello`; JumpReLU and Matryoshka were not measured):"
+)
 _SHIPPED = """\
 ## Shipped SAEs
 
@@ -65,7 +71,8 @@ def page() -> str:
         for scale in SCALES:
             found = differences(*(cfgs[scale, recipe] for recipe in RECIPES), names=tuple(RECIPES))
             parts.append(f'What "today" changes at {scale} scale:\n\n{_table(found)}\n')
-        parts.append(f"{_MEASURED}\n\n{table(wanted.name)}\n")
+        measured = _IN_CHAPTER_06 if wanted.name in ELSEWHERE else _MEASURED
+        parts.append(f"{measured}\n\n{table(wanted.name)}\n")
     return "".join([*parts, _SHIPPED, *map(_card, shipped_names()), "\n", _FOOT])
 
 
@@ -73,7 +80,9 @@ def _card(name: str) -> str:
     """A shipped SAE's line."""
     run = shipped_run(name)
     found, sae = run.notes["shipped"]["measured"], run.config["sae"]
-    what = f"{sae['architecture']}, k {sae['k']:g}, {sae['d_sae']:,} latents, `{run.config['hook_name']}`"
+    setting = SPARSITY[sae["architecture"]]
+    how = f"{sae['architecture']}, {setting} {sae[setting]:g}, {sae['d_sae']:,} latents"
+    what = f"{how}, `{run.config['hook_name']}`"
     return (
         f"| `{name}` | {what} | {found['L0']:.1f} | {found['explained variance']:.3f} | "
         f"{100 * found['loss recovered']:.1f} % | {100 * found['dead']:.1f} % over {found['tokens']:,} "

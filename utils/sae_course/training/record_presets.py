@@ -1,11 +1,13 @@
 """What the mini presets reach, measured: every architecture on every model, three seeds.
 
 ``python -m sae_course.training.record_presets`` takes about an hour on two cores. It goes on where it was
-stopped, and writes ``recorded/presets.json`` at the end; docs/presets.md shows it.
+stopped, and writes ``recorded/presets.json`` at the end; docs/presets.md shows it. With names, only those are
+trained, and the record keeps what it has of the others.
 """
 
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
@@ -20,8 +22,11 @@ from .recorded_file import checksum
 
 SEEDS = (0, 1, 2)
 FILE = "presets.json"
+ELSEWHERE = {"othello-resid": "residual stream"}
+"""Presets whose figures are in chapter 06's record, by the name of their hook point there."""
 PIECE = 40
 """Steps whose explained variance is recorded too, so that a test can make a piece of a run again."""
+RECORDED = tuple(name for name in PRESETS if name not in ELSEWHERE)
 METRICS = {
     "loss recovered": "model_performance_preservation.ce_loss_score",
     "L0": "sparsity.l0",
@@ -52,7 +57,7 @@ def settings() -> dict[str, dict[str, Any]]:
     from .settings import as_dict  # noqa: PLC0415
 
     found: dict[str, dict[str, Any]] = {}
-    for name in PRESETS:
+    for name in RECORDED:
         found[name] = {}
         for architecture in CONFIGS:
             whole = as_dict(config(name, architecture, 0))
@@ -72,18 +77,19 @@ def measured(run: Run) -> dict[str, float]:
     return {label: round(value, 5) for label, value in found.items()}
 
 
-def record() -> None:
-    """Train them all and write the record."""
+def record(*names: str) -> None:
+    """Train them all, or those named, and write the record."""
     from .runner import train_many  # noqa: PLC0415
 
-    results: dict[str, Any] = {}
-    for name in PRESETS:
+    results: dict[str, Any] = dict(recorded()) if names else {}
+    for name in names or RECORDED:
         results[name] = {architecture: [] for architecture in CONFIGS}
         for seed in SEEDS:
             cfgs = {architecture: config(name, architecture, seed) for architecture in CONFIGS}
             folder = home() / "record-presets" / f"{name}-{seed}"
             for architecture, run in train_many(cfgs, folder=folder).items():
                 results[name][architecture].append(measured(run))
+    results = {name: results[name] for name in RECORDED}
     provenance = {
         "command": f"python -m {__spec__.name}",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -111,10 +117,20 @@ def read() -> dict[str, Any]:
     return recorded_file.read(FILE)
 
 
+def _runs(name: str) -> dict[str, list[dict[str, float]]]:
+    if name not in ELSEWHERE:
+        return recorded()[name]
+    from .othello import recorded_othello  # noqa: PLC0415 - pandas
+
+    rows = recorded_othello("architectures")
+    rows = rows[rows["hook"] == ELSEWHERE[name]]
+    return {str(key): group.to_dict("records") for key, group in rows.groupby("architecture", sort=False)}
+
+
 def table(name: str) -> str:
     """A preset's results as a Markdown table: mean and standard deviation over the seeds."""
     lines = ["| architecture | loss recovered | L0 | explained variance | dead |", "|---|---|---|---|---|"]
-    for architecture, runs in recorded()[name].items():
+    for architecture, runs in _runs(name).items():
         cells = []
         for label in METRICS:
             values = [run[label] for run in runs]
@@ -126,4 +142,4 @@ def table(name: str) -> str:
 
 
 if __name__ == "__main__":
-    record()
+    record(*sys.argv[1:])

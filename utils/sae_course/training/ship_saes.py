@@ -25,8 +25,8 @@ def config(name: str) -> Any:
     from .presets import preset  # noqa: PLC0415 - SAELens, seconds
     from .settings import change  # noqa: PLC0415
 
-    preset_name = name.partition("-layer")[0]
-    cfg = preset(preset_name, "mini", "today", **RUNS[name])
+    given = {key: value for key, value in RUNS[name].items() if key != "b_dec_init_method"}
+    cfg = preset(given.pop("preset", name.partition("-layer")[0]), "mini", "today", **given)
     return change(cfg, device="cpu", llm_device="cpu", act_store_device="cpu")
 
 
@@ -63,7 +63,9 @@ def ship(name: str) -> "Run":
     from .runner import train  # noqa: PLC0415
 
     cfg = config(name)
-    run = train(cfg, name=name, folder=home() / "ship-saes" / name, show=False)
+    begin = RUNS[name].get("b_dec_init_method", "zeros")
+    folder = home() / "ship-saes" / name
+    run = train(cfg, name=name, folder=folder, b_dec_init_method=begin, show=False)
     before = measured(run.sae(), cfg)
     rounded = home() / "ship-saes" / f"{name}-rounded"
     shutil.rmtree(rounded, ignore_errors=True)

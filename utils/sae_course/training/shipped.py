@@ -15,11 +15,12 @@ RUNS: dict[str, dict[str, Any]] = {
     "attn-only-2l-layer-0": {"layer": 0, "architecture": "topk", "k": 8},
     "attn-only-2l-layer-1": {"layer": 1, "architecture": "topk", "k": 8},
     "othello": {},
+    "othello-boards": {"preset": "othello", "architecture": "standard", "b_dec_init_method": "mean"},
     "gemma": {},
 }
 """By its name, what each was trained with, beyond the mini preset of the recipe "today".
 
-Those of the attention-only model are chapter 05's (`induction.chapter_config`)."""
+Those of the attention-only model are chapter 05's, ``othello-boards`` is chapter 06's."""
 WEIGHTS = "sae_weights.safetensors"
 
 
@@ -35,7 +36,7 @@ def shipped_run(name: str) -> "Run":
     measured to do on held-out tokens, and the command that trained it.
 
     Args:
-        name: ``tinystories``, ``attn-only-2l-layer-0``, ``attn-only-2l-layer-1``, ``othello`` or ``gemma``.
+        name: one of `shipped_names`.
 
     Raises:
         CourseError: for a name that there isn't, and for weights that were changed.
