@@ -326,7 +326,8 @@ def draw_two_turns(last: Any, latents: Any) -> go.Figure:
         (lambda: draw_two_turns([0], np.ones((2, 1))), r"`last` .*\[1\].*\[2\]"),
         (lambda: draw_two_turns(GAMES.moves[0, :2], np.ones((2, 3))), r"`latents` .*\[2, 3\].*\[2, 1\]"),
         (lambda: draw_two_turns(GAMES.moves[0, 1:3], np.ones((2, 1))), "just played, but"),
-        (lambda: draw_game(TRUTH.state[0, :0], [], np.ones((0, 1)), ["a"], "t"), "0 moves"),
+        (lambda: draw_game(TRUTH.state[0, :0], [], np.ones((0, 1)), ["a"], "t"), "0 moves and 1 names"),
+        (lambda: draw_game(TRUTH.state[0, :1], [-1], np.ones((1, 0)), [], "t"), "1 moves and 0 names"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(draw: Any, said: str) -> None:

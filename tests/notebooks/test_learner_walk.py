@@ -97,6 +97,18 @@ SLIPS = {
     "5.7": ("(k + 0.5)", "(k + 1)", "at the end of each step"),
     "5.8": ('f"hook_{part}"', '"hook_q"', 'replace "hook_z" by'),
     "5.9": ("pattern * torch", "torch", "the pattern is not used"),
+    "6.1": ("found.append(board * side)", "found.append(board * -side)", "plays next|just moved"),
+    "6.2": ("board.long() % 3", "board.long() + 1", "0 is empty"),
+    "6.3": ("(fired + n_true)", "(fired * n_true)", "F1|f1"),
+    "6.4": ("measuring.transpose(1, 2)", "choosing.transpose(1, 2)", "choosing"),
+    "6.5": ("measuring.flatten(0, 1)", "choosing.flatten(0, 1)", "choosing"),
+    "6.6": ("other_fires.float() @", "fires.float() @", "first games|other"),
+    "6.7": ("edited = board.copy()", "edited = board", "copy|changed"),
+    "6.8": (
+        "up, down = mean_over(gained) - mean_over(rest)",
+        "up, down = mean_over(gained)",
+        "left alone|rest",
+    ),
 }
 
 
