@@ -265,7 +265,7 @@ pd.DataFrame({**{whose: {kind: accuracy.get((whose, kind)) for kind in true_boar
 #
 # ## Part 2: SAEs of two places
 #
-# The **residual stream** carries what the model knows. The **MLP's hidden layer** is where it computes. We train an SAE on the first, here and now, on half of its preset's tokens, and take one for the second that was trained before. The settings:
+# The **residual stream** carries what the model knows. The **MLP's hidden layer** is where it computes. We train an SAE on the first, here and now, on a third of its preset's tokens, and take one for the second that was trained before. The settings:
 
 # %%
 describe(sae_config("residual stream"))
@@ -275,16 +275,18 @@ describe(sae_config("residual stream"))
 # its first thousands of tokens to learn an offset, and latents die of it. SAELens 6 has no setting for this; the course's `train` has.
 
 # %%
-half = sae_config("residual stream").training_tokens // config.live_share
-run = train(sae_config("residual stream", training_tokens=half), name="chapter-06-stream", b_dec_init_method="mean", show=False)
+fewer = sae_config("residual stream").training_tokens // config.live_share
+run = train(sae_config("residual stream", training_tokens=fewer), name="chapter-06-stream", b_dec_init_method="mean", show=False)
 saes = {"residual stream": run.sae(device), "MLP": finished_sae(device=device)}
 hook_points = {"residual stream": stream, "MLP": mlp}
 
 # %%
 x = {where: {"choosing": activations(model, choosing, hook_point), "measuring": activations(model, measuring, hook_point)} for where, hook_point in hook_points.items()}
+sparsity = {}  # latents, and how many of them fire at a token
 for where, sae in saes.items():
     held_out = x[where]["measuring"].flatten(0, 1)
     quality, fired = evals.reconstruction(sae, held_out), evals.densities(sae, held_out)
+    sparsity[where] = len(fired.fire), round(quality.l0)
     effect_on_loss = evals.downstream(model, sae, measuring[:64], hook_points[where], positions=seen)
     print(
         f"{where:16} L0 {quality.l0:5.1f} of {len(fired.fire):,} latents, explained variance {quality.explained_variance:.3f}, "
@@ -580,30 +582,25 @@ scores = {"SAE, residual stream": scores_of({part: evals.latent_activations(saes
 scores["SAE, residual stream"]
 
 # %% [markdown]
-# **Analysis.** Two numbers of one SAE, and they say different things. Its coverage is *below* that of a single unit that always fires: no latent alone is a good classifier of "D3 is mine". Its reconstruction has a precision of .95 and more, as it must, and a recall of about a third: where latents speak, they are right, and about most of the board
-# they are silent. Empty squares are told twice as well as discs, which is why the two should never be mixed without saying so.
+# **Analysis.** Two numbers of one SAE, and they say different things. Its coverage is about that of a single unit that always fires: no latent alone is a good classifier of "D3 is mine". Its reconstruction has a precision near .95, for which its speakers were chosen, and a recall of about a quarter: where latents speak, they are right, and about most of the board
+# they are silent. Empty squares are told several times as well as discs, which is why the two should never be mixed without saying so.
 #
 # ## Part 4: how good is it?
 #
-# A number alone says nothing. Predict, before you run the next cell, the order of: the SAE of the stream, the SAE of the MLP, the MLP's neurons as they are, 1,024 random directions, and the linear probe.
+# A number alone says nothing. Predict, before you run the next cell, the order of: the SAE of the stream, the SAE of the MLP, the MLP's neurons as they are, as many random directions as there are latents (and as many of them at a token), and the linear probe.
 
 # %%
 for part_name, units in {
     "SAE, MLP": {part: evals.latent_activations(saes["MLP"], value) for part, value in x["MLP"].items()},
     "neurons of the MLP": x["MLP"],
-    "random directions": {part: evals.random_directions(value, 1024, 64) for part, value in x["residual stream"].items()},
+    "random directions": {part: evals.random_directions(value, *sparsity["residual stream"]) for part, value in x["residual stream"].items()},
 }.items():
     scores[part_name] = scores_of(units)
 
 
-def as_units(logits: Float[Tensor, "game pos 64 3"]) -> Float[Tensor, "game pos property"]:
-    """A probe's probabilities in the order of the properties: mine, theirs, empty."""
-    empty, mine, theirs = logits.softmax(dim=-1).unbind(dim=-1)
-    return torch.cat([mine, theirs, empty[..., PLAYABLE.astype(int)]], dim=-1)
-
-
 probe = probes["the model", "mine or theirs"]
-scores["linear probe"] = scores_of({part: as_units(probed(value.flatten(0, 1), *probe)).unflatten(0, value.shape[:2]) for part, value in x["residual stream"].items()})
+of_board = {part: probed(value.flatten(0, 1), *probe).unflatten(0, value.shape[:2]) for part, value in x["residual stream"].items()}
+scores["linear probe"] = scores_of({part: evals.board_properties(logits.softmax(dim=-1)) for part, logits in of_board.items()})
 rows = {name: one.row() for name, one in scores.items()}
 rows["a unit that always fires"] = {f"coverage, {group}": scores["linear probe"].always(group) for group in BOARD}
 pd.DataFrame(rows).T.style.format("{:.3f}", na_rep="")
@@ -612,15 +609,14 @@ pd.DataFrame(rows).T.style.format("{:.3f}", na_rep="")
 # And what the probe says as it is, its likeliest class on every square, without any rule about precision:
 
 # %%
-classes = F.one_hot(probed(x["residual stream"]["measuring"].flatten(0, 1), *probe).argmax(dim=-1), 3).bool()
-said = torch.cat([classes[..., 1], classes[..., 2], classes[..., 0][..., PLAYABLE.astype(int)]], dim=-1).unflatten(0, x["residual stream"]["measuring"].shape[:2])
-read = evals.board_f1(said, board_labels["measuring"])
+likeliest = F.one_hot(of_board["measuring"].argmax(dim=-1), 3).bool()
+read = evals.board_f1(evals.board_properties(likeliest), board_labels["measuring"])
 best_sae = {group: max(scores[name].reconstruction[group].f1 for name in ("SAE, residual stream", "SAE, MLP")) for group in BOARD}
 for group in BOARD:
     print(f"{group:9} probe's F1 {read[group].f1:.3f}; the better SAE's reconstruction is {best_sae[group] / read[group].f1:.0%} of it")
 
 # %% [markdown]
-# The same over three seeds of SAEs and games (both SAEs on all of their preset's tokens, twice as many games), with the **SAE of the random-weights twin**: trained just so, on a model that knows no board.
+# The stream's SAE, trained on a third of its tokens, is about level with the neurons. Is that all? The same over three seeds of SAEs and games (both SAEs on all of their preset's tokens, twice as many games), with the **SAE of the random-weights twin**: trained just so, on a model that knows no board.
 
 # %% tags=["expected"]
 recorded = recorded_othello("dictionaries")
@@ -653,7 +649,7 @@ pd.DataFrame(PUBLISHED_SCORES).set_index("what").style.format("{:.3f}", na_rep="
 
 # %% [markdown]
 # What differs from ours, before you compare: their model has 8 layers of width 512 and is far better; SAEs read hundreds of times as many tokens, and the best were chosen among 280; both grades count **occupied squares only** and are measured on the games on which units and levels were chosen;
-# one level serves all properties in coverage; and their code divides the coverage's sum over 128 properties by 192, so that no coverage can exceed .667 (in their results for neurons, the share of properties with an F1 above 0 is .667). By our definition a coverage of .519 is .78. But note what is the same: **neurons have the
+# one level serves all properties in coverage; and their code seems to divide the coverage's sum over 128 properties by 192, so that no coverage could exceed .667 (in their results for neurons, the share of properties with an F1 above 0 stands as .667). If so, a coverage of .519 is .78 by our definition. But note what is the same: **neurons have the
 # higher coverage, SAEs the higher reconstruction**.
 #
 # ### Loss recovered
@@ -827,7 +823,7 @@ summary = pd.DataFrame({(where, group): {"latents": len(one)} | {column: f"{one[
 summary
 
 # %% [markdown]
-# **Analysis.** The stream's latents **state**: switched on, they raise the moves that would become legal, those for discs by about two logits on average and those for empty squares by about eight; a control that fires as often doesn't. What would become *illegal* hardly falls more than with the control: to rule a move out takes more than one latent. So half of the test was passed. The MLP's latents are as precise, and most of those for discs do **the opposite or nothing**:
+# **Analysis.** The stream's latents **state**: switched on, they raise the moves that would become legal, those for discs by about three logits on average and those for empty squares by about eight; a control that fires as often doesn't. What would become *illegal* falls by less than half a logit: for discs clearly more than with the control, for empty squares not. To rule a move out takes more than one latent. The MLP's latents are as precise, and most of those for discs do **the opposite or nothing**:
 # they go with the property, and write something else. (An emptied square can make only itself legal, so "gained" is one move a board in that row.) Had we stopped at precision, we would have called both "a latent for D3".
 
 # %%
@@ -903,6 +899,8 @@ draw_game(
     [f"{unit}: {property_name}" for unit, property_name in zip(shown_units, first_twelve.index, strict=True)],
     "A game, move by move, and the latents that fire",
     legal=legal_squares,
+    first_move=played.start + 1,
+    start=15,
 )
 
 # %% [markdown]

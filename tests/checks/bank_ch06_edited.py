@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from bank import Bank
+from given_ch06 import turned
 
 from sae_course.checks import ch06 as check
 
 edited_boards = Bank(check.changed_moves)
-WAYS = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
 
 
 class Changed(NamedTuple):
@@ -17,21 +17,6 @@ class Changed(NamedTuple):
 
     gained: np.ndarray
     lost: np.ndarray
-
-
-def turned(board, square, side, *, even_if_taken=False):
-    """As in the chapter."""
-    if board[square] and not even_if_taken:
-        return []
-    found = []
-    for down, right in WAYS:
-        row, column, line = square // 8 + down, square % 8 + right, []
-        while 0 <= row < 8 and 0 <= column < 8 and board[8 * row + column] == -side:
-            line.append(8 * row + column)
-            row, column = row + down, column + right
-        if 0 <= row < 8 and 0 <= column < 8 and board[8 * row + column] == side:
-            found += line
-    return found
 
 
 def legal(board, side=1):

@@ -156,3 +156,12 @@ def probes(seed: int = 0) -> dict[str, Tensor]:
     """Two kinds of probes of a board; the names differ in what no id can hold, and would be markup."""
     stream = torch.Generator().manual_seed(seed)
     return {name: torch.randn(16, 8, 8, generator=stream) for name in ("<b>mine</b>", "<b>mine</b>!")}
+
+
+def keys(value: Any, path: str = "") -> set[str]:
+    """Every key of nested data, by its path; all of a list's members are ``[]``."""
+    if isinstance(value, dict):
+        return {path}.union(*(keys(inner, f"{path}.{key}") for key, inner in value.items()))
+    if isinstance(value, list):
+        return {path}.union(*(keys(inner, path + "[]") for inner in value))
+    return {path}

@@ -55,14 +55,7 @@ def test_the_data_has_their_keys(both: tuple[dict[str, Any], dict[str, Any], dic
     """A new key in their page's data would be one that we don't fill in."""
     ours, theirs, _ = both
 
-    def keys(value: Any, path: str = "") -> set[str]:
-        if isinstance(value, dict):
-            return {path}.union(*(keys(inner, f"{path}.{key}") for key, inner in value.items()))
-        if isinstance(value, list):
-            return {path}.union(*(keys(inner, path + "[]") for inner in value))
-        return {path}
-
-    mine, their = keys(ours), keys(theirs)
+    mine, their = specimens.keys(ours), specimens.keys(theirs)
     spelled = {path.replace("seqGroupId", "seqGroupID") for path in their}  # their script reads the other
     their_neurons = {
         path for path in spelled if "neuronAlignment" in path

@@ -100,14 +100,7 @@ def both(
 def test_the_data_has_their_keys(both: Any) -> None:
     ours, theirs, metadata, _ = both
 
-    def keys(value: Any, path: str = "") -> set[str]:
-        if isinstance(value, dict):
-            return {path}.union(*(keys(inner, f"{path}.{key}") for key, inner in value.items()))
-        if isinstance(value, list):
-            return {path}.union(*(keys(inner, path + "[]") for inner in value))
-        return {path}
-
-    mine, their = keys(ours), keys(theirs)
+    mine, their = specimens.keys(ours), specimens.keys(theirs)
     their = {path.replace("seqGroupId", "seqGroupID") for path in their}  # their script reads the other
     their = {path for path in their if "neuronAlignment" not in path}  # of residual dimensions: left out
     added = {path for path in mine - their if not path.endswith(".said") and "neuronAlignment" not in path}

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from sae_course.data.labels import Labels
 from sae_course.data.othello import BOARD, FEATURES, N_CTX, full_games
+from sae_course.data.othello import boards as replayed
 from sae_course.data.othello import labels as othello_labels
-from sae_course.evals import BoardScores, board_f1, board_scores, boards
+from sae_course.evals import BoardScores, board_f1, board_properties, board_scores, boards
 from sae_course.evals.boards import Said, firing_levels
 from sae_course.runtime import CourseError
 
@@ -768,3 +769,14 @@ LABELS = truth_of(20, 20, [0.4, 0.3, 0.01])
 def test_errors_say_what_is_wrong(call: Callable[[Tensor], Any], message: str) -> None:
     with pytest.raises(CourseError, match=message):
         call(units_of(LABELS))
+
+
+def test_a_probes_classes_become_the_boards_properties() -> None:
+    """Empty, mine, theirs by square, against the engine's own labels; the centre is never empty."""
+    tokens = full_games(5).tokens[:, :59].astype(np.int64)
+    squares = torch.from_numpy(replayed(tokens).relative.astype(np.int64) % 3)
+    said = board_properties(torch.nn.functional.one_hot(squares, 3).bool())
+    wanted = othello_labels(tokens).only(BOARD["both"])
+    assert torch.equal(said, torch.from_numpy(wanted.values))
+    with pytest.raises(CourseError, match=r"this is \[64, 2\]"):
+        board_properties(torch.zeros(64, 2))

@@ -167,3 +167,26 @@ def test_an_edit_sees_rows_and_positions(model: Any, tokens: Tensor) -> None:
 def test_an_edit_that_forgets_to_return(model: Any, tokens: Tensor) -> None:
     with pytest.raises(CourseError, match="edit gave back NoneType"):
         intervene(model, Own(128, 30), tokens, HOOK, lambda a: None)  # type: ignore[arg-type, return-value]
+
+
+def test_positions_that_an_sae_never_saw_are_left_as_they_are(model: Any, tokens: Tensor) -> None:
+    """Spliced and ablated at some positions only: by a hook that does no more, and where the rest is NaN."""
+    sae, seen = Own(128, 200), slice(3, -4)
+
+    def loss(change: Any) -> float:
+        def hook(value: Tensor, hook: Any) -> Tensor:
+            value = value.clone()
+            value[:, seen] = change(value[:, seen])
+            return value
+
+        with torch.no_grad():
+            logits = model.run_with_hooks(tokens, fwd_hooks=[(HOOK, hook)])
+            return float(
+                torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
+            )
+
+    found = downstream(model, sae, tokens, HOOK, positions=seen)
+    assert found.ce_with_sae == pytest.approx(loss(lambda x: sae.decode(sae.encode(x))), abs=1e-4)
+    assert found.ce_ablated == pytest.approx(loss(lambda x: 0 * x), abs=1e-4)
+    assert found.ce_ablated != pytest.approx(downstream(model, sae, tokens, HOOK).ce_ablated, abs=1e-3)
+    assert downstream(model, sae, tokens, HOOK, positions=slice(None)) == downstream(model, sae, tokens, HOOK)

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from sae_course.data.labels import Labels
-from sae_course.evals import auroc, linear_probes, pca_directions
+from sae_course.evals import auroc, linear_probes, pca_directions, random_directions
 from sae_course.models import truth
 from sae_course.runtime import CourseError
 
@@ -128,3 +128,28 @@ def test_principal_components(activations: Tensor) -> None:
     assert list(flat.var(0)) == sorted(flat.var(0), reverse=True)
     with pytest.raises(CourseError, match="128 principal directions"):
         pca_directions(activations, 129)
+
+
+def test_random_directions_are_lines_through_the_mean_of_which_k_fire(activations: Tensor) -> None:
+    found = random_directions(activations, 200, 7, seed=1)
+    assert found.shape == (*activations.shape[:2], 200)
+    assert (found >= 0).all()
+    assert int((found > 0).sum(-1).max()) == 7
+    # Where a direction fires it is linear in the activation, with a unit vector and nothing left over.
+    x = activations.flatten(0, 1).double()
+    centred, values = x - x.mean(0), found.flatten(0, 1).double()
+    everything = random_directions(activations, 200, 200, seed=1).flatten(0, 1).double()
+    for unit in range(0, 200, 50):
+        on = everything[:, unit] > 0
+        direction = torch.linalg.lstsq(centred[on], everything[on, unit]).solution
+        assert float(direction.norm()) == pytest.approx(1, abs=1e-3)
+        along = centred @ direction
+        torch.testing.assert_close(everything[:, unit], along.relu(), atol=1e-3, rtol=1e-3)
+    # The k largest of them, and these alone.
+    torch.testing.assert_close(
+        values, torch.where(everything >= everything.topk(7).values[:, -1:], everything, 0)
+    )
+    assert torch.equal(found, random_directions(activations, 200, 7, seed=1))
+    assert not torch.equal(found, random_directions(activations, 200, 7, seed=2))
+    with pytest.raises(CourseError, match="1 to 200 can fire at a token; you asked for 0"):
+        random_directions(activations, 200, 0)

@@ -57,12 +57,11 @@ def test_the_mlps_sae_reconstructs_more_than_its_neurons_and_than_the_twins() ->
 def test_a_part_of_the_scores_is_made_again() -> None:
     """Neurons and random directions of the first seed's games: no training is in them."""
     rows = othello.recorded_othello("dictionaries").query("hook == 'MLP' and seed == 0")
-    hook_point = record_othello.config("MLP", "standard", 0).hook_name
+    cfg = record_othello.config("MLP", "standard", 0)
+    l0 = round(float(rows.query("dictionary == 'SAE'")["L0"].iloc[0]))
     found = {
-        "neurons": record_othello._plain(hook_point, 0),
-        "random directions": record_othello._random(
-            hook_point, 0, round(float(rows.query("dictionary == 'SAE'")["L0"].iloc[0]))
-        ),
+        "neurons": record_othello._plain(cfg.hook_name, 0),
+        "random directions": record_othello._random(cfg.hook_name, 0, cfg.sae.d_sae, l0),
     }
     for name, scores in found.items():
         row = rows[rows["dictionary"] == name].iloc[0]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .attribution import Attribution, attribution_by_token, latent_attribution
     from .autoencoder import Autoencoder
     from .between import Between
-    from .boards import BoardScores, board_f1, board_scores
+    from .boards import BoardScores, board_f1, board_properties, board_scores
     from .circuits import Circuit, circuit
     from .features import FeatureScores, feature_scores
     from .firing import Densities, densities, latent_activations
@@ -59,6 +59,7 @@ _PLACES = {
     "attribution_by_token": "attribution",
     "auroc": "ranking",
     "board_f1": "boards",
+    "board_properties": "boards",
     "board_scores": "boards",
     "circuit": "circuits",
     "controls": "ablation",
@@ -99,6 +100,7 @@ __all__ = [
     "attribution_by_token",
     "auroc",
     "board_f1",
+    "board_properties",
     "board_scores",
     "circuit",
     "controls",

@@ -1,5 +1,6 @@
 """What chapter 06 measures of a dictionary, as functions, for its record: its games and settings."""
 
+import dataclasses
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +85,8 @@ def of_probe(hook_point: str, seed: int, kind: str = "trained") -> tuple[Row, Ro
     """A linear probe's board: read as an argmax, and its probabilities scored as units are."""
     import torch  # noqa: PLC0415
 
-    from ..data.othello import N_CTX, PLAYABLE, boards, full_games  # noqa: PLC0415
-    from ..evals import board_f1, harvest  # noqa: PLC0415
+    from ..data.othello import N_CTX, boards, full_games  # noqa: PLC0415
+    from ..evals import board_f1, board_properties, harvest  # noqa: PLC0415
     from ..models.measures.othello import train_probes  # noqa: PLC0415
 
     chapter = othello_config()
@@ -99,14 +100,9 @@ def of_probe(hook_point: str, seed: int, kind: str = "trained") -> tuple[Row, Ro
         x[None], torch.from_numpy(relative % 3), epochs=chapter.probe_epochs, seed=seed
     )
     logits = (activations(hook_point, seed, kind) @ weight[0] + bias[0]).unflatten(-1, (64, 3))
-    empty, mine, theirs = logits.softmax(-1).unbind(-1)
-    properties = torch.cat([mine, theirs, empty[..., torch.from_numpy(PLAYABLE).long()]], dim=-1)
-    classes = torch.nn.functional.one_hot(logits.argmax(-1), 3).bool()
-    said = torch.cat(
-        [classes[..., 1], classes[..., 2], classes[..., 0][..., torch.from_numpy(PLAYABLE).long()]], -1
-    )
-    measuring = games(seed)[1]
-    of_measuring = type(measuring)(measuring.names, measuring.values[chapter.choose_games :])
-    read = board_f1(said[chapter.choose_games :], of_measuring)
+    said = board_properties(torch.nn.functional.one_hot(logits.argmax(-1), 3).bool())
+    truth = games(seed)[1]
+    measuring = dataclasses.replace(truth, values=truth.values[chapter.choose_games :])
+    read = board_f1(said[chapter.choose_games :], measuring)
     row = {f"F1, {group}": one.f1 for group, one in read.items()}
-    return row, scored(properties, seed)
+    return row, scored(board_properties(logits.softmax(-1)), seed)

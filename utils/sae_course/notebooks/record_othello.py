@@ -104,7 +104,8 @@ def dictionaries() -> Iterator[Row]:
                 | about
                 | _plain(hook_point, seed)
             )
-            yield {"dictionary": "random directions"} | about | _random(hook_point, seed, round(own["L0"]))
+            random = _random(hook_point, seed, cfg.sae.d_sae, round(own["L0"]))
+            yield {"dictionary": "random directions"} | about | random
             read, as_units = of_probe(hook_point, seed)
             yield {"dictionary": "linear probe"} | about | read | as_units
 
@@ -113,10 +114,10 @@ def _plain(hook_point: str, seed: int) -> Row:
     return scored(activations(hook_point, seed), seed)
 
 
-def _random(hook_point: str, seed: int, k: int) -> Row:
+def _random(hook_point: str, seed: int, n: int, k: int) -> Row:
     from ..evals import random_directions  # noqa: PLC0415
 
-    return scored(random_directions(activations(hook_point, seed), 1024, k, seed=seed), seed)
+    return scored(random_directions(activations(hook_point, seed), n, k, seed=seed), seed)
 
 
 def architectures() -> Iterator[Row]:

@@ -44,7 +44,7 @@ def _configuration(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--name", help="Of the run; made from the configuration if not given.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the run is kept.")
 def train(name: str | None, folder: Path | None, **settings: Any) -> None:
-    """Train an SAE on a language model: tinystories, attn-only-2l, othello or gemma.
+    """Train an SAE on a language model: tinystories, attn-only-2l, othello, othello-resid or gemma.
 
     Stopped at any moment, the same command goes on from the last checkpoint.
     """

@@ -63,11 +63,11 @@ class OthelloConfig:
     """Precision from which a latent speaks for a property."""
     right: int = 10
     """Times that it must have been right."""
-    live_share: int = 2
-    """The training in the notebook reads this fraction (1/2) of the preset's tokens."""
+    live_share: int = 3
+    """The training in the notebook reads this fraction (1/3) of the preset's tokens."""
     steer_latents: int = 8
     """Latents that are steered: the best for a disc, by F1 on the choosing games."""
-    steer_boards: int = 40
+    steer_boards: int = 24
     """Boards for each."""
     seed: int = 0
 

@@ -82,6 +82,8 @@ def _card(name: str) -> str:
     found, sae = run.notes["shipped"]["measured"], run.config["sae"]
     setting = SPARSITY[sae["architecture"]]
     how = f"{sae['architecture']}, {setting} {sae[setting]:g}, {sae['d_sae']:,} latents"
+    if (begin := run.notes.get("b_dec_init_method")) is not None:
+        how += f", `b_dec_init_method={begin}`"
     what = f"{how}, `{run.config['hook_name']}`"
     return (
         f"| `{name}` | {what} | {found['L0']:.1f} | {found['explained variance']:.3f} | "
