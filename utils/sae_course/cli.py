@@ -15,6 +15,7 @@ _COMMANDS = {
     "progress": ("checks.commands", "progress"),
     "train": ("training.commands", "train"),
     "preflight": ("training.commands", "preflight"),
+    "plan": ("training.planner.commands", "plan"),
     "runs": ("runs.commands", "runs"),
     "models": ("models.commands", "models"),
     "train-model": ("models.commands", "train_model"),

@@ -9,6 +9,7 @@ from functools import reduce
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from ..runtime import CourseError, current
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sae_lens import HookedSAETransformer
     from transformers import PreTrainedTokenizerBase
 
+DTYPES = ("float32", "bfloat16", "float16")
 _READS = {
     "stories": "stories",
     "stories and drills": "stories and drills",
@@ -30,11 +32,16 @@ _READS = {
 
 
 def load_model(
-    name: str, scale: str | None = None, *, device: str | None = None, quiet: bool = False
+    name: str,
+    scale: str | None = None,
+    *,
+    device: str | None = None,
+    dtype: str = "float32",
+    quiet: bool = False,
 ) -> "HookedSAETransformer":
     """The model called ``name``: at mini scale the course's stand-in, at full scale the published one.
 
-    Both are float32 and in evaluation mode. Their weights are as trained: TransformerLens' processing
+    Both are in evaluation mode, and float32 unless asked otherwise. Their weights are as trained: TransformerLens' processing
     (folding LayerNorm, centring) is left out at either scale, as SAELens does, so that an SAE fits the
     activations that others see.
 
@@ -42,6 +49,8 @@ def load_model(
         name: TransformerLens' name, one of `MODELS`, or that of a model you trained.
         scale: ``mini`` or ``full``; the session's (see `setup`) when not given, and never the other.
         device: the session's when not given.
+        dtype: of the weights: ``float32``, ``bfloat16`` or ``float16``. Half of the memory, and activations of
+            8 or 11 bits of precision.
         quiet: don't print the line that says what was loaded.
 
     Raises:
@@ -51,10 +60,15 @@ def load_model(
     wanted = entry(name)
     chosen = choose_scale(wanted, scale)
     device = device or current().device
+    if str(dtype).removeprefix("torch.") not in DTYPES:
+        raise CourseError(f"A model is loaded as {', '.join(DTYPES[:-1])} or {DTYPES[-1]}, not {dtype!r}.")
+    dtype = str(dtype).removeprefix("torch.")
     if chosen == "full":
-        model, what, trained = _published(wanted, device)
+        model, what, trained = _published(wanted, device, dtype)
     else:
         model, what, trained = _mini(wanted, device)
+        if dtype != DTYPES[0]:
+            model = model.to(getattr(torch, dtype))
     if not quiet:
         size = sum(parameter.numel() for parameter in model.parameters())
         layers = f"{model.cfg.n_layers} layer{'s' * (model.cfg.n_layers != 1)}"
@@ -214,26 +228,31 @@ def published_config(wanted: Entry, device: str) -> Any:
         return get_pretrained_model_config(wanted.name, device=device)
 
 
-def _published(wanted: Entry, device: str) -> tuple["HookedSAETransformer", str, str]:
-    _enough_memory(wanted)
+def _published(wanted: Entry, device: str, dtype: str) -> tuple["HookedSAETransformer", str, str]:
+    _enough_memory(wanted, 1.0 if dtype == DTYPES[0] else 0.5)
     with deprecated():
         from sae_lens import HookedSAETransformer  # noqa: PLC0415 - seconds
     source = Source(wanted, "model")
     # TransformerLens prints a line of its own; ours says more.
     with fetching(source), deprecated(), contextlib.redirect_stdout(io.StringIO()):
         ask(source)
-        model = HookedSAETransformer.from_pretrained_no_processing(wanted.name, device=device)
+        model = HookedSAETransformer.from_pretrained_no_processing(wanted.name, device=device, dtype=dtype)
     return model.eval(), f"the published {wanted.repository}", ""
 
 
-def _enough_memory(wanted: Entry) -> None:
-    """Refuse what can't fit this machine at all; what may fit is tried."""
+def _enough_memory(wanted: Entry, share: float) -> None:
+    """Refuse what can't fit this machine at all; what may fit is tried.
+
+    Args:
+        share: of the memory that float32 takes.
+    """
     import psutil  # noqa: PLC0415
 
     there = (psutil.virtual_memory().total + psutil.swap_memory().total) / 1e9
-    if there < wanted.memory:
+    needed = wanted.memory * share
+    if there < needed:
         raise CourseError(
-            f"Loading {wanted.repository} takes about {wanted.memory:.0f} GB of memory and this machine has "
+            f"Loading {wanted.repository} takes about {needed:.0f} GB of memory and this machine has "
             f'{there:.0f} GB: take a larger one, or go on with scale="mini".'
         )
 

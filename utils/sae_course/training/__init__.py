@@ -1,7 +1,7 @@
 """Settings for each chapter's training, the training itself, and what was recorded with it.
 
 ``preset`` gives the configuration of a chapter's run; `change`, `describe` and `differences` edit and read
-it. ``preflight`` says before an hour is lost what could never work. ``train`` and ``train_many`` do the work:
+it. `plan` says what a run takes, before anything is downloaded. ``preflight`` says before an hour is lost what could never work. ``train`` and ``train_many`` do the work:
 which model and data are meant (``source``), the activations (``buffer``, ``dataset_position``), SAELens'
 trainer (``one``) or several at once (``batched``), the loop around them (``loop``, ``session``), what is left
 for a next sitting (``checkpoint``, ``folders``). ``shipped_run`` is a training that was done already
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..runtime.lazy import lazily
 from .describe import describe, differences
+from .planner import plan, why_out_of_memory
 from .preflight import preflight
 from .toy import ToyConfig, recorded_toy_runs, toy_config
 
@@ -41,6 +42,7 @@ __all__ = [
     "describe",
     "differences",
     "from_dict",
+    "plan",
     "preflight",
     "preset",
     "recorded_toy_runs",
@@ -48,6 +50,7 @@ __all__ = [
     "toy_config",
     "train",
     "train_many",
+    "why_out_of_memory",
 ]
 
 __getattr__ = lazily(__name__, _PLACES)

@@ -91,11 +91,11 @@ def _build(
 
     with contextlib.redirect_stdout(io.StringIO()):  # what was chosen stands in the configuration shown
         session = setup(scale=scale, device=device or None)  # type: ignore[arg-type]
-    given = dict(_change(change) for change in changes)
+    given = dict(setting(change) for change in changes)
     return build(preset, session.scale, recipe, layer=layer, architecture=architecture, **given)
 
 
-def _change(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
     """``lr=1e-3`` as a name and a value: a number, true, false, none, a tuple, or else words."""
     import ast  # noqa: PLC0415
 

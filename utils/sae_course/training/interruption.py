@@ -1,9 +1,14 @@
 """Ctrl-C and a machine that is taken away: training ends after its step, not in it."""
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Interruption:
@@ -31,3 +36,33 @@ class Interruption:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked = True
+
+
+class Passes:
+    """Forward passes of a model, counted."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+
+@contextlib.contextmanager
+def interrupted_after(module: "nn.Module", calls: int | None = None) -> Iterator[Passes]:
+    """Within it, the ``calls``-th forward pass of a model sends this process what Ctrl-C sends.
+
+    For trying what a training makes of an interruption, at a place that doesn't depend on the clock.
+
+    Args:
+        calls: without it nothing is interrupted; the passes are counted.
+    """
+    passes = Passes()
+
+    def count(*_: object) -> None:
+        passes.made += 1
+        if passes.made == calls:
+            signal.raise_signal(signal.SIGINT)
+
+    handle = module.register_forward_hook(count)
+    try:
+        yield passes
+    finally:
+        handle.remove()

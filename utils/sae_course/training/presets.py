@@ -46,7 +46,7 @@ def preset(
     Raises:
         CourseError: for a name, scale, recipe, layer or architecture that there isn't, and as `change` does.
     """
-    wanted = _find(str(name))
+    wanted = find_preset(str(name))
     chosen = choose_scale(MODELS[wanted.model], scale)
     if recipe not in RECIPES:
         raise CourseError(f'There is no recipe "{recipe}": use {" or ".join(RECIPES)}.')
@@ -59,7 +59,12 @@ def preset(
     return change(cfg, **changes) if changes else cfg
 
 
-def _find(name: str) -> Preset:
+def find_preset(name: str) -> Preset:
+    """The preset of that name, or the first of that model.
+
+    Raises:
+        CourseError: for a name that there isn't, with the nearest that there are.
+    """
     for wanted in PRESETS.values():
         if name in (wanted.name, wanted.model):
             return wanted

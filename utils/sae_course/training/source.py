@@ -55,7 +55,8 @@ def find(cfg: "LanguageModelSAERunnerConfig[Any]", model: Any = None, dataset: A
 
 def _model(cfg: "LanguageModelSAERunnerConfig[Any]") -> "HookedRootModule":
     if cfg.model_name in MODELS or cfg.model_name in own_names():
-        return load_model(cfg.model_name, scale_of(cfg), device=cfg.llm_device, quiet=True)
+        dtype = cfg.model_from_pretrained_kwargs.get("dtype", "float32")
+        return load_model(cfg.model_name, scale_of(cfg), device=cfg.llm_device, dtype=dtype, quiet=True)
     if scale_of(cfg) == "mini":
         entry(cfg.model_name)  # raises, with the nearest names
     from sae_lens.load_model import load_model as load_any  # noqa: PLC0415 - seconds

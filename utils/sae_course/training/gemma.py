@@ -1,0 +1,120 @@
+"""Chapter 07's settings, its finished SAE at either scale, the configuration it plans, and its record."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..models.names import choose_scale, entry
+from ..runtime import CourseError
+from . import recorded_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sae_lens import SAE, LanguageModelSAERunnerConfig
+
+MODEL, PRESET, FILE, SHIPPED = "gemma-2-2b", "gemma", "gemma.json", "gemma"
+PUBLISHED = ("gemma-scope-2b-pt-res-canonical", "layer_12/width_16k/canonical")
+"""SAELens' name of Gemma Scope's residual-stream SAEs, and of the one at layer 12 with 16 k latents, L0 82."""
+
+
+@dataclass(frozen=True)
+class GemmaConfig:
+    """What chapter 07 looks at and trains. The same at both scales; sizes in tokens are small on purpose."""
+
+    model: str = MODEL
+    preset: str = PRESET
+    profile_rows: int = 16
+    """Rows of which the stream is looked at, at every layer."""
+    profile_context: int = 256
+    n_top: int = 4
+    """Dimensions that count as the largest."""
+    small_tokens: int = 4096
+    """Activations that a `SmallTraining` learns from."""
+    small_steps: int = 250
+    live_tokens: int = 65_536
+    """That each training in the notebook reads. A finished SAE needs many times more."""
+    live_buffer: int = 4
+    """Model batches in its buffer."""
+    live_norm_batches: int = 2
+    """On which its scale is estimated."""
+    live_eval_batches: int = 2
+    """Of held-out rows, at each of its evaluations."""
+    measure_rows: int = 32
+    """Held-out rows on which finished SAEs are measured."""
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:16} {value}" for name, value in dataclasses.asdict(self).items())
+
+
+def gemma_config(**changes: Any) -> GemmaConfig:
+    """Chapter 07's settings, with other values for any field.
+
+    Raises:
+        CourseError: for a setting that there isn't.
+    """
+    known = [field.name for field in dataclasses.fields(GemmaConfig)]
+    if unknown := [name for name in changes if name not in known]:
+        raise CourseError(f"Chapter 07 has no setting {unknown[0]!r}: it has {', '.join(known)}.")
+    return GemmaConfig(**changes)
+
+
+def full_run(architecture: str | None = None, **changes: Any) -> "LanguageModelSAERunnerConfig[Any]":
+    """The full preset as it would be on a GPU, wherever this is: to be planned, not to be trained here.
+
+    Args:
+        architecture: SAELens' name; BatchTopK when not given.
+        changes: ``layer``, and any other setting as `preset` takes it.
+    """
+    from .presets import preset  # noqa: PLC0415 - SAELens, seconds
+    from .settings import change  # noqa: PLC0415
+
+    cfg = preset(PRESET, "full", "today", architecture=architecture, **changes)
+    return change(cfg, device="cuda", autocast=True, autocast_lm=True)
+
+
+def finished_sae(scale: str | None = None, *, device: str | None = None) -> "SAE[Any]":
+    """A trained SAE of the residual stream at the preset's layer.
+
+    At mini scale it is the shipped one, a BatchTopK SAE of the preset; at full scale Gemma Scope's canonical
+    SAE of layer 12 with 16 k latents, from the hub: a JumpReLU SAE, as the other is when it is finished.
+
+    Raises:
+        CourseError: for a scale that there isn't, and when the hub can't be read.
+    """
+    from ..runtime import current  # noqa: PLC0415
+    from .shipped import shipped_run  # noqa: PLC0415
+
+    device = device or current().device
+    if choose_scale(entry(MODEL), scale) == "mini":
+        return shipped_run(SHIPPED).sae(device)
+    from sae_lens import SAE  # noqa: PLC0415 - seconds
+
+    try:
+        return SAE.from_pretrained(*PUBLISHED, device=device)
+    except Exception as error:
+        words = " ".join(str(error).split())[:200]
+        raise CourseError(
+            f"Gemma Scope's SAE {PUBLISHED[1]} of {PUBLISHED[0]} could not be loaded ({words}): check the "
+            "network, or train your own (sae-course train gemma --scale full)."
+        ) from error
+
+
+def recorded_gemma(part: str) -> "pd.DataFrame":
+    """One part of chapter 07's record, a row for each SAE.
+
+    Written by ``python -m sae_course.notebooks.record_gemma`` at mini scale.
+
+    Args:
+        part: ``scaling`` (one coefficient at every layer, activations scaled or not) or ``widths`` (layers and
+            widths from one stream).
+
+    Raises:
+        CourseError: for a part that there isn't, and when the file was changed after it was recorded.
+    """
+    import pandas as pd  # noqa: PLC0415 - half a second
+
+    parts = recorded_file.untouched(FILE, recorded_file.read(FILE), "parts")
+    if part not in parts:
+        raise CourseError(f'Chapter 07\'s record has no part "{part}": it has {", ".join(parts)}.')
+    return pd.DataFrame(parts[part])
