@@ -69,7 +69,6 @@ print(f"streams: {tuple(streams.shape)} [layer row pos d_model]; every row begin
 # %% [markdown]
 # Predict: how does the norm of an activation change from layer to layer? And where is it larger: at the BOS, which says nothing, or at the words?
 
-# %% [markdown]
 # %% [markdown] exercise="7.1" difficulty=2 importance=4 minutes=8
 # ### Exercise 7.1: what the stream looks like
 #
@@ -122,8 +121,8 @@ pd.DataFrame(table).rename_axis("layer").style.format("{:.2f}").format("{:.1%}",
 print(f"{config.n_top} of {model.cfg.d_model} dimensions, all alike, would carry {config.n_top / model.cfg.d_model:.1%}")
 
 # %% [markdown]
-# **Analysis.** The norm grows with depth, in the trained model more than in the twin. The BOS stands out, ever more towards the end: no word stands before it, and attention that has nothing to say rests there. And a few dimensions carry more than their share. In a stand-in of this size that is mild. In large models single dimensions and the BOS
-# can be *hundreds* of times the usual size, and one such dimension is most of the squared error that an SAE minimises.
+# **Analysis.** The norm grows with depth, in the twin just as much: it is the architecture, whose blocks only ever add. The BOS is another matter: it stands out in the trained model alone, ever more towards the end. No word stands before it, and attention that has nothing to say rests there. And the largest dimensions carry about
+# twice their even share, but no more than the twin's: a stand-in of this size has learned no outlier dimensions. In large models a few dimensions, and the BOS, can be *many* times the usual size, and one such direction is then most of the squared error that an SAE minimises.
 #
 # So let us plant them, one at a time, into the same activations, and train a small SAE on each (with the same settings; `SmallTraining` revives no latent here).
 
@@ -144,19 +143,23 @@ planted = {"as they are (control)": words, "one dimension far from 0": outlier, 
 
 
 # %%
-def trained_on(x: Float[Tensor, "n d_in"], seed: int) -> dict[str, float]:
-    """A small SAE; what it explains of the words, and how many of its latents never fire on any."""
-    training = SmallTraining(x, d_sae=4 * x.shape[1], batch=256, l1=1.0, total=config.small_steps, window=10**9, seed=seed)
+def trained_on(x: Float[Tensor, "n d_in"], ordinary: Float[Tensor, "m d_in"], seed: int) -> dict[str, float]:
+    """A small SAE trained on x; what it explains of ordinary words, and how many latents never fire on them."""
+    training = SmallTraining(x, d_sae=4 * x.shape[1], batch=256, total=config.small_steps, window=10**9, seed=seed)
     training.run(config.small_steps)
-    ordinary = x[~at_bos]
     with torch.no_grad():
         acts, out = training.sae(ordinary)
     explained = 1 - (ordinary - out).square().sum() / (ordinary - ordinary.mean(dim=0)).square().sum()
     return {"explained variance": float(explained), "L0": float((acts > 0).float().sum(dim=1).mean()), "dead": float((acts > 0).any(dim=0).logical_not().float().mean())}
 
 
-found = pd.DataFrame([{"activations": name, "seed": seed} | trained_on(x, seed) for name, x in planted.items() for seed in range(3)])
-over_seeds(found, "activations", {"explained variance": ".3f", "L0": ".1f", "dead": ".0%"})
+def compare(trainings: dict[str, tuple[Tensor, Tensor]]) -> pd.DataFrame:
+    """Over three seeds: what each SAE is trained on, and the ordinary words that it is measured on."""
+    found = pd.DataFrame([{"activations": name, "seed": seed} | trained_on(*pair, seed) for name, pair in trainings.items() for seed in range(3)])
+    return over_seeds(found, "activations", {"explained variance": ".3f", "L0": ".1f", "dead": ".0%"})
+
+
+compare({name: (x, x[~at_bos]) for name, x in planted.items()})
 
 # %% [markdown] question="7.A" difficulty=2 importance=4 minutes=4
 # ### Question 7.A: two plants, two cures
@@ -164,13 +167,14 @@ over_seeds(found, "activations", {"explained variance": ".3f", "L0": ".1f", "dea
 # Which cure goes with which plant, and why would the other cure not help: (a) leave the BOS out of the training data (`exclude_special_tokens=True`), (b) let `b_dec` begin at the mean of the activations (`b_dec_init_method="mean"`)? What about dividing all activations by one number?
 
 # %% [markdown] tags=["answer"]
-# The dimension far from 0 is an *offset* that all tokens share: (b) puts it into `b_dec`, where it costs no latent. Without that, the offset goes through every latent's encoder; those that it pushes below 0 at every token are dead. The BOS is one *token* of every row: its mean is far from the words' mean, so (b) moves `b_dec` by a hundredth of its
-# length only; but it never has to be reconstructed if it is left out (a), and nobody wants an SAE for it. One number for all activations changes neither: the outlier stays as many times larger than the rest as it was.
-#
-# The BOS hurts the control least where the batch is large and gradients are clipped; it takes latents and, with a squared error, most of the loss.
+# The dimension far from 0 is an *offset* that all tokens share: (b) puts it into `b_dec`, where it costs no latent. Without that, the offset goes through every latent's encoder; those that it pushes below 0 at every token are dead. The BOS is one *token* of every row: the mean moves by a small part of its length only, so (b) hardly helps. But it never has to be
+# reconstructed if it is left out (a), and nobody wants an SAE for it. One number for all activations changes neither: the outlier stays as many times larger than the rest as it was.
+
+# %%
+compare({"one dimension far from 0, less the mean": (outlier - outlier.mean(dim=0), (outlier - outlier.mean(dim=0))[~at_bos]), "a BOS 100 times as long, left out": (bos[~at_bos], bos[~at_bos])})
 
 # %% [markdown]
-# **Analysis.** Both plants are one direction. Neither is a *feature* of anything that was said. And yet each decides what the SAE learns, because a squared error counts length. So before training at a new hook point: look at the profile, and give the BOS and the mean a place of their own.
+# **Analysis.** Both cures give back what the plant took (taking off the mean gives more than that: words have a mean, too). Both plants are one direction. Neither is a *feature* of anything that was said. And yet each decides what the SAE learns, because a squared error counts length. So before training at a new hook point: look at the profile, and give the BOS and the mean a place of their own.
 #
 # ## Part 2: one number for each layer
 #
@@ -182,9 +186,9 @@ over_seeds(recorded_gemma("scaling"), ["activations", "layer"], {"L0": ".1f", "e
 # %% [markdown]
 # (Standard SAEs with the preset's coefficient, at mini scale, on half of the preset's tokens, three seeds; recorded by `record_gemma`.)
 #
-# **Analysis.** As the activations are, L0 rises with the norm, layer by layer: "it trains on L0 and not on L20" is often no more than this. Scaled, one coefficient means much the same at every layer. That is `normalize_activations="expected_average_only_in"` in the presets: one number $s$ per hook point, so that the mean norm of $s\,x$ is $\sqrt{d_{in}}$. Gemma Scope did the same, with a mean *squared* norm of 1.
+# **Analysis.** As the activations are, L0 rises with the norm, layer by layer, to several times that of the first: the error grows with the *square* of a length and the penalty with the length, so the same coefficient buys ever less sparsity. "It trains on L0 and not on L20" is often no more than this. Scaled, one coefficient means much the same at every layer.
+# (Explained variance and loss recovered are higher where L0 is: that is no merit of leaving the scale alone.) That is `normalize_activations="expected_average_only_in"` in the presets: one number $s$ per hook point, so that the mean norm of $s\,x$ is $\sqrt{d_{in}}$. Gemma Scope did the same, with a mean *squared* norm of 1.
 
-# %% [markdown]
 # %% [markdown] exercise="7.2" difficulty=3 importance=5 minutes=8
 # ### Exercise 7.2: an SAE for the stream as it is
 #
@@ -267,7 +271,6 @@ print(f"buffer {full.n_batches_in_buffer} rows of {full.context_size:,}; evaluat
 # %% [markdown]
 # Predict, before you count: what is the largest thing in memory? The model, the SAE with Adam, the buffer, or something else?
 
-# %% [markdown]
 # %% [markdown] exercise="7.3" difficulty=2 importance=5 minutes=8
 # ### Exercise 7.3: how much memory?
 #
@@ -317,7 +320,6 @@ pd.Series(by_hand._asdict(), name="GiB").div(2**30).round(2).to_frame().T
 # %% [markdown]
 # **Analysis.** The SAE, about which one worries, is the smallest of the four. The logits of a *single* evaluation batch rival the model, and you counted them once: SAELens keeps those of three passes (clean, spliced, ablated), and the loss needs a copy or two. Hold that thought.
 
-# %% [markdown]
 # %% [markdown] exercise="7.4" difficulty=2 importance=5 minutes=8
 # ### Exercise 7.4: how long, and how much?
 #
@@ -395,7 +397,6 @@ pd.DataFrame(together, index=["by hand", "planner"]).T.style.format("{:.2f}")
 # %% [markdown]
 # Three agree, but for one copy of the buffer: while the model runs, the last copy isn't made yet, and the planner counts the larger of the two moments. The fourth is five times yours: three passes' logits, their log-probabilities, and one more for the soft cap. **This run would train for hours, and die at its first evaluation.**
 
-# %% [markdown]
 # %% [markdown] exercise="7.5" difficulty=3 importance=5 minutes=12
 # ### Exercise 7.5: make it fit
 #
@@ -459,7 +460,6 @@ preflight(slips, offline=True)
 #
 # A rented machine can be taken away at any moment. So what must be on the disk for a training to go on as if nothing had happened? Predict: what will happen to a training that goes on with the SAE's weights alone?
 
-# %% [markdown]
 # %% [markdown] exercise="7.6" difficulty=3 importance=5 minutes=12
 # ### Exercise 7.6: survive an interruption
 #
@@ -575,7 +575,6 @@ print(f"largest difference in W_dec from the run that was never stopped: {differ
 #
 # Whoever trains one SAE trains several: layers, widths, seeds. The model's forward pass is the same for all that read the same tokens. So it could be done once, and every activation kept on the disk. Could it?
 
-# %% [markdown]
 # %% [markdown] exercise="7.7" difficulty=2 importance=4 minutes=8
 # ### Exercise 7.7: stream, or keep?
 #
@@ -639,11 +638,14 @@ many_seconds = time.perf_counter() - start
 print(f"three SAEs together took {many_seconds / live_seconds:.1f} times as long as one (one by one: 3)")
 
 # %% [markdown]
-# Trained for longer, at two layers and in four widths, all eight from one stream (at mini scale, a quarter of the preset's tokens, three seeds; recorded). Predict: does a wider SAE help more in an early layer or in a late one?
+# Trained for longer, at two layers and in four widths, all from one stream (at mini scale, a quarter of the preset's tokens, three seeds; recorded). Predict: does a wider SAE help more in an early layer or in a late one?
 
 # %% tags=["expected"]
 recorded = recorded_gemma("widths")
 over_seeds(recorded, ["layer", "d_sae"], {"L0": ".1f", "explained variance": ".3f", "loss recovered": ".3f", "dead": ".0%"})
+
+# %% [markdown]
+# **Analysis.** Wider is better at both layers, a little more so in the earlier one, and no doubling gives more than the one before. Look at the last column: the widest has the most dead latents, on the same tokens. Gemma Scope gave its wider SAEs more.
 
 # %% [markdown]
 # ## Part 7: train, or take a published one?

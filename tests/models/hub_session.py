@@ -43,6 +43,7 @@ from transformers import GPTNeoConfig, GPTNeoForCausalLM  # noqa: E402
 from sae_course.evals import harvest  # noqa: E402
 from sae_course.models import load_model, names, random_twin, streams, token_stream, truth  # noqa: E402
 from sae_course.runtime import CourseError  # noqa: E402
+from sae_course.training import gemma  # noqa: E402
 from sae_course.training.othello import PROBES, PUBLISHED, finished_sae, published_probes  # noqa: E402
 
 torch.set_num_threads(1)
@@ -53,6 +54,7 @@ OTHELLO = "Baidicoot/Othello-GPT-Transformer-Lens"
 STORIES = "roneneldan/TinyStories-1Layer-21M"
 STORY_TOKENS = "datasets/apollo-research/roneneldan-TinyStories-tokenizer-gpt2"
 GEMMA = "google/gemma-2-2b"
+GEMMA_SCOPE = "google/gemma-scope-2b-pt-res"
 WITNESS = HERE / "written by a pickle"
 
 
@@ -152,6 +154,22 @@ def othello_sae() -> Repository:
     sae.save_model(str(folder))
     files = {f"{PUBLISHED[1]}/{path.name}": path.read_bytes() for path in folder.iterdir()}
     return Repository(files | {PROBES: saved({"theirs vs mine": torch.randn(16, 8, 8)})})
+
+
+def gemma_scope() -> Repository:
+    """A Gemma Scope SAE at its true sizes and in its format, nearly all zeros: compressed it is small."""
+    W_enc = np.zeros((2304, 16384), dtype=np.float32)
+    W_enc[0, :8] = 1.0
+    arrays = {
+        "W_enc": W_enc,
+        "W_dec": W_enc.T.copy(),
+        "b_enc": np.zeros(16384, dtype=np.float32),
+        "b_dec": np.zeros(2304, dtype=np.float32),
+        "threshold": np.full(16384, 0.5, dtype=np.float32),
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return Repository({"layer_12/width_16k/average_l0_82/params.npz": buffer.getvalue()})
 
 
 def stories() -> Repository:
@@ -274,6 +292,15 @@ def everything_served() -> None:
         return {"architecture": sae.cfg.architecture(), "latents": list(sae.encode(acts).shape)}
 
     scenario("othello SAE", attached)
+
+    def scope() -> Any:
+        sae = gemma.finished_sae("full", device="cpu")
+        x = torch.zeros(2, 2304)
+        x[0, 0] = 1.0
+        hook = sae.cfg.metadata.hook_name
+        return {"architecture": sae.cfg.architecture(), "hook": hook, "fire": sae.encode(x).gt(0).sum(-1).tolist()}
+
+    scenario("Gemma Scope", scope)
     scenario("probes", lambda: {name: list(one.shape) for name, one in published_probes().items()})
     scenario(
         "twin", lambda: [described(random_twin("othello-gpt", "full", seed))["sum"] for seed in (0, 0, 1)]
@@ -359,6 +386,9 @@ def other_answers() -> None:
     with behaving(PUBLISHED[0], "gone"):
         scenario("othello SAE gone", lambda: finished_sae("full", device="cpu"))
         scenario("probes gone", published_probes)
+    forget(GEMMA_SCOPE)
+    with behaving(GEMMA_SCOPE, "gone"):
+        scenario("Gemma Scope gone", lambda: gemma.finished_sae("full", device="cpu"))
     scenario("gated", full("gemma-2-2b"))
     os.environ["HF_TOKEN"] = "hf_no_access"
     scenario("gated, with a token", full("gemma-2-2b"))
@@ -397,6 +427,7 @@ def main() -> None:
         ATTN: attention_only(),
         OTHELLO: othello(),
         PUBLISHED[0]: othello_sae(),
+        GEMMA_SCOPE: gemma_scope(),
         STORIES: stories(),
         STORY_TOKENS: story_tokens(),
         GEMMA: Repository({"config.json": b"{}"}, "gated"),

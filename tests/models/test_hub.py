@@ -140,6 +140,14 @@ def test_the_published_sae_of_othello_loads_and_fits_its_model(session: dict[str
     assert "sae-course train othello --scale full" in told
 
 
+def test_gemma_scopes_sae_loads_and_one_that_is_gone_is_told(session: dict[str, Any]) -> None:
+    hook = "blocks.12.hook_resid_post"
+    assert value(session, "Gemma Scope") == {"architecture": "jumprelu", "hook": hook, "fire": [8, 0]}
+    told = message(session, "Gemma Scope gone")
+    assert "layer_12/width_16k/canonical of gemma-scope-2b-pt-res-canonical could not be loaded" in told
+    assert "sae-course train gemma --scale full" in told
+
+
 def test_the_published_probes_are_read_as_tensors_and_nothing_else(session: dict[str, Any]) -> None:
     assert value(session, "probes") == {"theirs vs mine": [16, 8, 8]}
     for name in ("malicious probes", "probes of something else", "probes gone"):

@@ -109,6 +109,13 @@ SLIPS = {
         "up, down = mean_over(gained)",
         "left alone|rest",
     ),
+    "7.1": ("rest = acts[:, :, 1:]", "rest = acts", "first position|BOS"),
+    "7.2": ("weights.b_dec / scale", "weights.b_dec", "b_dec"),
+    "7.3": ("4 * 4 * (2", "4 * (2", "sae|gradient|Adam"),
+    "7.4": ("6 * 2 * d_in", "2 * 2 * d_in", "backward|forward"),
+    "7.5": ("eval_batch_size_prompts=1", "eval_batch_size_prompts=4", "fit|GiB"),
+    "7.6": ("return copy.deepcopy(", "return (", "reference|changed|copy"),
+    "7.7": ("n_saes * (pass_over + sae)", "n_saes * sae + pass_over", "read|cache"),
 }
 
 

@@ -60,9 +60,11 @@ def libraries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(work: Workload, device: str, phase: str) -> dict[str, int]:
-    parts = [part for part in memory.parts(work) if (part.device, part.phase) == (device, phase)]
-    assert len({part.name for part in parts}) == len(parts)
-    return {part.name: part.bytes for part in parts}
+    sizes: dict[str, int] = {}
+    for part in memory.parts(work):
+        if (part.device, part.phase) == (device, phase):
+            sizes[part.name] = sizes.get(part.name, 0) + part.bytes
+    return sizes
 
 
 # By hand.
@@ -124,7 +126,13 @@ def test_a_buffer_in_the_computers_memory() -> None:
         "Python and libraries": LIBRARIES,
         "activation buffer": 3 * BUFFER,
     }
-    assert found(aside, CPU, "step")["activation buffer"] == BUFFER
+    for phase in ("step", "evaluation"):
+        # The process keeps what it has freed.
+        assert found(aside, CPU, phase) == {
+            "Python and libraries": LIBRARIES,
+            "kept from filling": 2 * BUFFER,
+            "activation buffer": BUFFER,
+        }
     for phase in PHASES:
         assert "activation buffer" not in found(aside, GPU, phase)
     assert found(aside, GPU, "filling")["model activations"] == 4 * ATTENTION
@@ -152,11 +160,20 @@ def test_on_a_cpu_the_courses_own_step_keeps_gradients_and_makes_few_tensors() -
     tensors = found(here, CPU, "step")["a step's tensors"]
     assert tensors == int(4 * 30 * 3 * memory.OWN_INPUTS) + 16 * 2**20
     assert memory.devices(memory.parts(here)) == [CPU]
+    # What the process has freed it keeps: here a second buffer, and the forward pass that came with it.
+    for phase in ("step", "evaluation"):
+        assert found(here, CPU, phase)["kept from filling"] == BUFFER + 4 * ATTENTION
+        assert found(here, CPU, phase)["activation buffer"] == BUFFER
+    large = replace(here, n_batches_in_buffer=900)
+    assert (
+        found(large, CPU, "step")["kept from filling"] == 2 * found(large, CPU, "step")["activation buffer"]
+    )
+    assert "kept from filling" not in found(here, CPU, "filling")
     # An architecture without a step of the course's own takes SAELens'.
     other = replace(here, architecture="jumprelu")
     assert "gradients" not in found(other, CPU, "filling")
     assert found(other, CPU, "step")["a step's tensors"] == int(
-        4 * 30 * (STEP["jumprelu"] * 8 + memory.STEP_INPUTS * 3)
+        4 * 30 * (STEP["jumprelu"] * 8 + memory.STEP_INPUTS * 3) * memory.CPU_STEP
     )
 
 
@@ -225,9 +242,13 @@ def test_an_evaluation_peaks_in_the_loss_or_in_the_model_or_in_the_metrics() -> 
     assert numbers(shape=wide) == 4 * 30 * 10_000
     assert numbers(shape=replace(wide, soft_cap=True)) == 5 * 30 * 10_000
     assert numbers(shape=replace(wide, soft_cap=True), model_dtype="float16") == 5 * 30 * 10_000 / 2
-    assert numbers(d_sae=10_000) == 5 * 30 * 10_000
+    assert numbers(d_sae=10_000) == 8 * 30 * 10_000
     # SAELens' metrics are of the SAE, in float32.
-    assert numbers(d_sae=10_000, model_dtype="float16") == 5 * 30 * 10_000
+    assert numbers(d_sae=10_000, model_dtype="float16") == 8 * 30 * 10_000
+    # Where the largest are chosen, a CPU sorts.
+    assert numbers(d_sae=10_000, architecture="topk") == 8 * 30 * 10_000
+    assert numbers(d_sae=10_000, architecture="topk", device=CPU) == 14 * 30 * 10_000
+    assert numbers(d_sae=10_000, device=CPU) == 8 * 30 * 10_000
     assert memory.logits_bytes(replace(WORK, model_dtype="float16")) == 2 * 3 * 10 * 11
 
 
@@ -294,9 +315,10 @@ def test_a_step_of_every_architecture_is_near_its_trace(name: str, architecture:
     assert planned(work)["step"] == pytest.approx(size, rel=0.1)
 
 
-def test_saelens_metrics_take_as_many_tensors_as_planned() -> None:
+@pytest.mark.parametrize("architecture", ["standard", "topk", "batchtopk"])
+def test_saelens_metrics_take_no_more_than_planned(architecture: str) -> None:
     # With numbers, and so few layers and a vocabulary so small that only [tokens, d_sae] counts.
-    cfg = preset("tinystories", "mini", "today", architecture="standard", device="cpu", d_sae=8192)
+    cfg = preset("tinystories", "mini", "today", architecture=architecture, device="cpu", d_sae=8192)
     work = of_config(cfg, on_gpu=False)
     model, sae = (
         load_model(cfg.model_name, "mini", device="cpu", quiet=True),
@@ -320,7 +342,10 @@ def test_saelens_metrics_take_as_many_tensors_as_planned() -> None:
             eval_batch_size_prompts=len(rows),
             model_kwargs={},
         )
-    assert memory.evaluation_bytes(work) == pytest.approx(mode.peak, rel=0.15)
+    # The plan's are what a process was measured to take, workspaces of choosing the largest included.
+    on_gpu = memory.evaluation_bytes(replace(work, device=GPU))
+    assert mode.peak < on_gpu < 2 * mode.peak
+    assert memory.evaluation_bytes(work) >= on_gpu
 
 
 @pytest.fixture

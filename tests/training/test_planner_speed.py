@@ -12,7 +12,7 @@ import pytest
 
 from sae_course.runtime import CourseError
 from sae_course.training.planner import calibrate as calibrating
-from sae_course.training.planner import calibration, plan, speed
+from sae_course.training.planner import calibration, page, plan, speed
 from sae_course.training.planner.calibrate import calibrate, compared, fit, workload
 from sae_course.training.planner.calibration import OWN_FILE, Rates
 from sae_course.training.planner.grid import cpu_grid, cuda_grid, words
@@ -29,7 +29,7 @@ WORK = Workload(
     scale="full",
     shape=SHAPE,
     layers=1,
-    architecture="gated",
+    architecture="jumprelu",
     d_in=3,
     d_sae=8,
     context_size=10,
@@ -48,11 +48,14 @@ FITTED = {
     "model_efficiency": 0.25,
     "sae_efficiency": 0.125,
     "bandwidth_efficiency": 0.5,
-    "passes": {"gated": 7},
+    "passes": {"jumprelu": 7},
+    "model_passes": 3,
 }
 # A token's way through one block, and of 10 tokens 6 are trained on.
 MODEL_FLOPS = (2 * 217 + 4 * 10 * 10) * 10 / 6
-ADAM = 10 * (2 * 3 * 8 + 8 + 3 + 16) / 30
+# Its activations: 20 streams, 8 hidden layers, 6 rows of scores of 2 heads.
+MODEL_MOVED = 4 * (20 * 3 + 8 * 7 + 6 * 10 * 2) * 10 / 6
+ADAM = 10 * (2 * 3 * 8 + 8 + 3 + 8) / 30
 RATES = Rates(
     machine="a processor",
     date="2030-01-01",
@@ -80,7 +83,7 @@ def measured(gpu: str = CPU, **fitted: Any) -> dict[str, Any]:
 
 def test_seconds_of_a_token_by_hand() -> None:
     model, sae = seconds_of(WORK, MADE_UP, FITTED)
-    assert model == pytest.approx(MODEL_FLOPS / (1e3 * 0.25))
+    assert model == pytest.approx(MODEL_FLOPS / (1e3 * 0.25) + 3 * MODEL_MOVED / (1e4 * 0.5))
     products = 12 * 3 * 8 / (1e3 * 0.125)
     moved = 4 * (7 * 8 + ADAM) / (1e4 * 0.5)
     assert sae == pytest.approx(products + moved)
@@ -88,8 +91,8 @@ def test_seconds_of_a_token_by_hand() -> None:
 
 def test_where_nothing_was_measured_efficiencies_are_assumed() -> None:
     model, sae = seconds_of(WORK, MADE_UP, {})
-    assert model == pytest.approx(MODEL_FLOPS / (1e3 * 0.4))
-    assert sae == pytest.approx(12 * 3 * 8 / (1e3 * 0.5) + 4 * (PASSES["gated"] * 8 + ADAM) / (1e4 * 0.7))
+    assert model == pytest.approx(MODEL_FLOPS / (1e3 * 0.5) + 2 * MODEL_MOVED / (1e4 * 0.7))
+    assert sae == pytest.approx(12 * 3 * 8 / (1e3 * 0.5) + 4 * (PASSES["jumprelu"] * 8 + ADAM) / (1e4 * 0.7))
     # Another architecture's passes are not this one's.
     assert seconds_of(WORK, MADE_UP, {"passes": {"topk": 1000}}) == (model, sae)
 
@@ -120,8 +123,25 @@ def test_autocast_is_each_ones_own() -> None:
     assert seconds_of(replace(WORK, autocast=True), MADE_UP, FITTED) == pytest.approx(
         (model, moved + (sae - moved) / 5)
     )
-    for half in ({"autocast_lm": True}, {"model_dtype": "bfloat16"}):
-        assert seconds_of(replace(WORK, **half), MADE_UP, FITTED) == pytest.approx((model / 5, sae))
+    read = 3 * MODEL_MOVED / (1e4 * 0.5)
+    for half, share in (({"autocast_lm": True}, 1), ({"model_dtype": "bfloat16"}, 0.5)):
+        found = seconds_of(replace(WORK, **half), MADE_UP, FITTED)
+        assert found == pytest.approx(((model - read) / 5 + share * read, sae))
+
+
+def test_a_gated_sae_decodes_twice() -> None:
+    assert speed.sae_flops(replace(WORK, architecture="gated", n_saes=2)) == 2 * 16 * 3 * 8
+
+
+def test_the_courses_own_step_reads_the_weights_for_each_chunk() -> None:
+    here = replace(WORK, device=CPU, architecture="standard", n_saes=2)
+    adam, parameters = 10 / 30, 2 * 3 * 8 + 8 + 3
+    # Six products of which two share a matrix, for as many rows as make 2¹⁸ pre-activations.
+    assert speed.moved_weights(here) == pytest.approx(2 * 4 * parameters * (adam + 3 * 8 / 2**18))
+    elsewhere = replace(here, device=GPU)
+    assert speed.moved_weights(elsewhere) == pytest.approx(2 * 4 * parameters * adam)
+    other = replace(here, architecture="jumprelu")
+    assert speed.moved_weights(other) == pytest.approx(2 * 4 * (parameters + 8) * adam)
 
 
 def test_the_courses_batchtopk_encodes_twice() -> None:
@@ -254,6 +274,7 @@ def test_what_the_course_ships_is_whole() -> None:
 
 TRUE = {
     "model_efficiency": 0.4,
+    "model_passes": 1.5,
     "sae_efficiency": 0.7,
     "bandwidth_efficiency": 1.0,
     "passes": PASSES | {"standard": 21.0, "topk": 33.0, "batchtopk": 55.0, "gated": 13.0, "jumprelu": 8.0},
@@ -279,7 +300,7 @@ def rows() -> list[dict[str, Any]]:
 def test_constants_are_found_again(rows: list[dict[str, Any]]) -> None:
     found = fit(rows, RATES)
     assert found["usual_reference"] == 1e11
-    for name in ("model_efficiency", "sae_efficiency", "bandwidth_efficiency"):
+    for name in ("model_efficiency", "model_passes", "sae_efficiency", "bandwidth_efficiency"):
         assert found[name] == pytest.approx(TRUE[name], rel=1e-6), name
     assert found["passes"] == pytest.approx(TRUE["passes"], rel=1e-6)
 
@@ -350,6 +371,19 @@ def test_words_of_a_case() -> None:
     assert len(set(cases)) == len(cases)
 
 
+# The page.
+
+
+def test_tables_of_the_page_have_a_line_for_each_row(rows: list[dict[str, Any]]) -> None:
+    found = {"gpu": CPU, "rates": asdict(RATES), "fitted": fit(rows, RATES), "rows": rows}
+    lines = page.table(compared(found)).splitlines()
+    assert len(lines) == 2 + len(rows)
+    assert sum("| fitted" in line for line in lines) == sum(row["case"]["fit"] for row in rows)
+    traced = {"run": "x", "planned": dict.fromkeys(("fill", "step", "evaluation"), 3 * 2**30)}
+    traced["traced"] = dict.fromkeys(("fill", "step", "evaluation"), 2 * 2**30)
+    assert page.traced_table([traced]).splitlines()[-1].count("3.00 / 2.00 (1.50)") == 3
+
+
 # Measuring.
 
 
@@ -366,7 +400,7 @@ def test_one_case_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     rates = Rates(**found["rates"])
     assert 1e9 < rates.float32 < 1e14
     assert 1e8 < rates.bandwidth < 1e13
-    assert rates.process == row["base"]
+    assert rates.process == row["ready"]
     # It is where a plan finds it, and what was kept on the way is gone.
     monkeypatch.setenv("SAE_COURSE_HOME", str(tmp_path))
     assert calibration.own() == json.loads(json.dumps(found))

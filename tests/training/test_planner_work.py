@@ -205,6 +205,11 @@ def test_devices_that_a_configuration_names() -> None:
     alike = preset("gemma", "full", device="cuda:1", llm_device="cuda:1", act_store_device="cuda:1")
     work = of_config(alike, on_gpu=True)
     assert (work.device, work.llm_device, work.act_store_device) == (GPU, GPU, GPU)
+    apart = preset("gemma", "full", device="cuda:1", llm_device="cuda", act_store_device="cuda:1")
+    work = of_config(apart, on_gpu=True)
+    assert (work.device, work.llm_device, work.act_store_device) == (GPU, SECOND, GPU)
+    first = preset("gemma", "full", device="cuda:0", llm_device="cuda", act_store_device="cuda:0")
+    assert of_config(first, on_gpu=True).llm_device == GPU
 
 
 def test_a_configuration_of_ones_own() -> None:
@@ -331,7 +336,7 @@ def test_a_preset_with_a_setting_is_its_configuration_with_that_setting(settings
 def test_names_of_numbers_and_of_devices() -> None:
     work = replace(WORK, device=GPU, llm_device=GPU, act_store_device=GPU)
     for given in (torch.bfloat16, "bfloat16", "torch.bfloat16"):
-        assert changed(work, {"dtype": given}).model_dtype == "bfloat16"
+        assert changed(work, {"model_dtype": given}).model_dtype == "bfloat16"
     assert changed(work, {"training_tokens": 1e3}).training_tokens == 1000
     assert type(changed(work, {"training_tokens": 1e3}).training_tokens) is int
     for name in ("cuda", "cuda:0"):
@@ -363,6 +368,9 @@ def test_more_tokens_are_evaluated_as_often_as_in_the_configuration() -> None:
         ("d_sae", "many", "d_sae is a whole number, not 'many'"),
         ("d_sae", True, "d_sae is a whole number, not True"),
         ("n_saes", None, "n_saes is a whole number, not None"),
+        ("model_dtype", "floatt32", "dtype is float32, bfloat16 or float16, not 'floatt32'"),
+        ("dtype", "bfloat16", 'does not depend on "dtype"'),  # the SAE's, which is float32
+        ("device", "cpu", 'does not depend on "device"'),
         ("training_tokens", float("nan"), "training_tokens is a whole number, not nan"),
         ("training_tokens", float("inf"), "training_tokens is a whole number, not inf"),
         ("autocast", 1, "autocast is true or false, not 1"),

@@ -41,16 +41,16 @@ def load_model(
 ) -> "HookedSAETransformer":
     """The model called ``name``: at mini scale the course's stand-in, at full scale the published one.
 
-    Both are in evaluation mode, and float32 unless asked otherwise. Their weights are as trained: TransformerLens' processing
-    (folding LayerNorm, centring) is left out at either scale, as SAELens does, so that an SAE fits the
-    activations that others see.
+    Both are in evaluation mode, and float32 unless asked otherwise. Their weights are as trained:
+    TransformerLens' processing (folding LayerNorm, centring) is left out at either scale, as SAELens does, so
+    that an SAE fits the activations that others see.
 
     Args:
         name: TransformerLens' name, one of `MODELS`, or that of a model you trained.
         scale: ``mini`` or ``full``; the session's (see `setup`) when not given, and never the other.
         device: the session's when not given.
-        dtype: of the weights: ``float32``, ``bfloat16`` or ``float16``. Half of the memory, and activations of
-            8 or 11 bits of precision.
+        dtype: of the weights: ``float32``, ``bfloat16`` or ``float16``. Half of the memory, and activations
+            of 8 or 11 bits of precision.
         quiet: don't print the line that says what was loaded.
 
     Raises:

@@ -18,6 +18,7 @@ _IMPORTS = {
     "import sae_course": "import sae_course",
     "import torch (for comparison)": "import torch",
     "setup() for chapter 01": "import sae_course; sae_course.setup('chapters/01_toy_superposition')",
+    "plan of the full Gemma run": "from sae_course.training import plan; print(plan('gemma', gpu='T4'))",
 }
 _REPEATS = 5
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..models.cards import SHIPPED, Card
 from ..runtime import write_atomic
 from ..training import recorded_toy_runs
+from ..training.gemma import recorded_gemma
 from ..training.induction import recorded_induction
 from ..training.othello import recorded_othello
 from ..training.recorded_file import over_seeds
@@ -35,7 +36,7 @@ def _made(path: Path, chapters: list[Chapter], address: Address) -> str:
     made = (
         ("chapters", _chapters(chapters, address)),
         ("models", _models()),
-        ("results", [*_results(), "", *_tinystories(), "", *_induction(), "", *_othello()]),
+        ("results", [*_results(), "", *_tinystories(), "", *_induction(), "", *_othello(), "", *_gemma()]),
     )
     for name, lines in made:
         before, opening, rest = text.partition(f"<!-- {name} -->\n")
@@ -186,6 +187,23 @@ def _othello() -> list[str]:
         f"| hook point | dictionary | {' | '.join(forms)} |",
         "|---|---|" + "---|" * len(forms),
         *(f"| {hook} | {name} | {' | '.join(row)} |" for (hook, name), row in table.iterrows()),
+    ]
+
+
+def _gemma() -> list[str]:
+    """Chapter 07's record: one coefficient at every layer, activations scaled or not."""
+    forms = {"L0": ".1f", "explained variance": ".3f", "loss recovered": ".3f"}
+    table = over_seeds(recorded_gemma("scaling"), ["activations", "layer"], forms)
+    return [
+        "Chapter 07, Standard SAEs of the Gemma model's residual stream at mini scale, half of the preset's "
+        "tokens, mean ± standard deviation over three seeds: one L1 coefficient at every layer, with the "
+        "activations scaled to one mean norm, and as they are. Recorded by "
+        "`python -m sae_course.notebooks.record_gemma`. How plans compare with measurements: "
+        "[docs/planner.md](docs/planner.md).",
+        "",
+        f"| activations | layer | {' | '.join(forms)} |",
+        "|---|---|" + "---|" * len(forms),
+        *(f"| {way} | {layer} | {' | '.join(row)} |" for (way, layer), row in table.iterrows()),
     ]
 
 

@@ -1,4 +1,5 @@
-"""Record what chapter 07 quotes: one coefficient at every layer with and without scaling, and layers × widths.
+"""Record what chapter 07 quotes: one coefficient at every layer with and without scaling,
+and layers × widths.
 
 ``python -m sae_course.notebooks.record_gemma`` takes about half an hour on one core and goes on where it was
 stopped (what was trained is in ``build/record_gemma``: delete it to begin anew). It writes

@@ -1,12 +1,13 @@
 """Settings for each chapter's training, the training itself, and what was recorded with it.
 
 ``preset`` gives the configuration of a chapter's run; `change`, `describe` and `differences` edit and read
-it. `plan` says what a run takes, before anything is downloaded. ``preflight`` says before an hour is lost what could never work. ``train`` and ``train_many`` do the work:
-which model and data are meant (``source``), the activations (``buffer``, ``dataset_position``), SAELens'
-trainer (``one``) or several at once (``batched``), the loop around them (``loop``, ``session``), what is left
-for a next sitting (``checkpoint``, ``folders``). ``shipped_run`` is a training that was done already
-(``shipped``); what chapters quote from others was recorded (``recorded_file``, ``toy``, ``tinystories``).
-Chapter 03's own loop has its settings in ``by_hand``, chapter 05 its own and its record in ``induction``.
+it. `plan` says what a run takes, before anything is downloaded. ``preflight`` says before an hour is lost
+what could never work. ``train`` and ``train_many`` do the work: which model and data are meant (``source``),
+the activations (``buffer``, ``dataset_position``), SAELens' trainer (``one``) or several at once
+(``batched``), the loop around them (``loop``, ``session``), what is left for a next sitting (``checkpoint``,
+``folders``). ``shipped_run`` is a training that was done already (``shipped``); what chapters quote from
+others was recorded (``recorded_file``, ``toy``, ``tinystories``). Chapter 03's own loop has its settings in
+``by_hand``, chapter 05 its own and its record in ``induction``.
 """
 
 from typing import TYPE_CHECKING

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 MODEL, PRESET, FILE, SHIPPED = "gemma-2-2b", "gemma", "gemma.json", "gemma"
 PUBLISHED = ("gemma-scope-2b-pt-res-canonical", "layer_12/width_16k/canonical")
-"""SAELens' name of Gemma Scope's residual-stream SAEs, and of the one at layer 12 with 16 k latents, L0 82."""
+"""SAELens' name of Gemma Scope's residual-stream SAEs, and of the one at layer 12 with 16 k latents,
+L0 82."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class GemmaConfig:
     """Dimensions that count as the largest."""
     small_tokens: int = 4096
     """Activations that a `SmallTraining` learns from."""
-    small_steps: int = 250
+    small_steps: int = 200
     live_tokens: int = 65_536
     """That each training in the notebook reads. A finished SAE needs many times more."""
     live_buffer: int = 4
@@ -106,8 +107,8 @@ def recorded_gemma(part: str) -> "pd.DataFrame":
     Written by ``python -m sae_course.notebooks.record_gemma`` at mini scale.
 
     Args:
-        part: ``scaling`` (one coefficient at every layer, activations scaled or not) or ``widths`` (layers and
-            widths from one stream).
+        part: ``scaling`` (one coefficient at every layer, activations scaled or not) or ``widths`` (layers
+            and widths from one stream).
 
     Raises:
         CourseError: for a part that there isn't, and when the file was changed after it was recorded.

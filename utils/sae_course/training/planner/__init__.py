@@ -1,9 +1,9 @@
 """The planner: memory, time and money of a run, before anything is downloaded.
 
-What is asked of the machine (``workload``, ``shapes``), what it has (``machines``, ``calibration``), how much is
-where at which moment (``memory``), how fast it is (``speed``), how many tokens (``practice``), what to change
-(``advice``); all in a `Plan` (``plan``), and for a run that failed a `Reading` (``diagnosis``). ``measure`` and
-``calibrate`` hold the plan against runs, ``traced`` against the code itself at full size.
+What is asked of the machine (``workload``, ``shapes``), what it has (``machines``, ``calibration``), how much
+is where at which moment (``memory``), how fast it is (``speed``), how many tokens (``practice``), what to
+change (``advice``); all in a `Plan` (``plan``), and for a run that failed a `Reading` (``diagnosis``).
+``measure`` and ``calibrate`` hold the plan against runs, ``traced`` against the code itself at full size.
 """
 
 from typing import TYPE_CHECKING, Any

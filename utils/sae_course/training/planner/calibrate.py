@@ -205,7 +205,7 @@ def fit(rows: list[dict[str, Any]], rates: Rates) -> dict[str, Any]:
         "model_passes": float(of_model[1]),
         "sae_efficiency": _inverse(solution[0]),
         "bandwidth_efficiency": 1.0,
-        "passes": {name: value for name, value in (PASSES | passes).items()},
+        "passes": PASSES | passes,
         "usual_reference": usual,
     }
 

@@ -1,7 +1,7 @@
 """What was measured on a machine: its rates and, for a grid of runs, seconds and memory beside the plan's.
 
-The course ships what its authors measured (``calibration.json``); ``sae-course plan --calibrate`` measures this
-machine, and its result is then used in place of the shipped one.
+The course ships what its authors measured (``calibration.json``); ``sae-course plan --calibrate`` measures
+this machine, and its result is then used in place of the shipped one.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,8 @@ class Rates:
     bandwidth: float
     """Bytes a second through a simple elementwise operation."""
     process: int
-    """Bytes of a process that has imported what a training needs, with model and data loaded, less the weights."""
+    """Bytes of a process that has imported what a training needs, with model and data loaded, less the
+    weights."""
 
 
 @cache

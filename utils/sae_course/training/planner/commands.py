@@ -34,6 +34,7 @@ from ...runtime import CourseError
 )
 def plan(
     preset: str | None,
+    *,
     gpu: str,
     tokens: str | None,
     price: float | None,
@@ -110,5 +111,5 @@ def _calibrate(gpu: str) -> None:
 
     if gpu not in ("cpu", "cuda"):
         raise CourseError(f'--calibrate measures the machine at hand: --gpu cpu or --gpu cuda, not "{gpu}".')
-    found = calibrate(device=gpu, show=lambda line: click.echo(line))
+    found = calibrate(device=gpu, show=click.echo)
     click.echo(table(compared(found)))

@@ -14,7 +14,8 @@ NEAR = 0.02
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _WHEN = {
     "loading": "while the model is loaded",
-    "filling": "when the buffer is filled: the first time before the first step, and again beside the old one",
+    "filling": "when the buffer is filled: the first time before the first step, and again beside the old "
+    "one",
     "step": "in the first step",
     "evaluation": "at the first evaluation",
 }
@@ -36,9 +37,10 @@ class Reading:
             lines.append(f"The allocation that failed has the size of {self.tensor}.")
         if self.phase is None:
             lines.append(
-                f"By the plan the run fits ({plan.peak / GIB:.1f} of {(plan.machine.memory or 0) / GIB:.1f} GiB). "
-                "So something else is on the GPU (a notebook's earlier model? restart it; nvidia-smi shows who "
-                "has what), or memory is in pieces: PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True."
+                f"By the plan the run fits ({plan.peak / GIB:.1f} of {(plan.machine.memory or 0) / GIB:.1f} "
+                "GiB). So something else is on the GPU (a notebook's earlier model? restart it; nvidia-smi "
+                "shows who has what), or memory is in pieces: "
+                "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True."
             )
             return "\n".join(lines)
         need = sum_of(list(plan.parts), plan.fullest, self.phase)

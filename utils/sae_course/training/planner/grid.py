@@ -4,11 +4,12 @@ from typing import Any
 
 WIDE = {"d_model": 1024, "n_layers": 2, "d_mlp": 4096, "d_head": 128, "n_heads": 8}
 """A Gemma of two layers: large enough for its SAE's matrices to count, small enough for a laptop."""
-_WIDE_RUN = {"d_in": 1024, "hook_name": "blocks.1.hook_resid_post", "n_batches_in_buffer": 64}
+_WIDE_RUN: dict[str, Any] = {"d_in": 1024, "hook_name": "blocks.1.hook_resid_post", "n_batches_in_buffer": 64}
 
 
 def cpu_grid() -> list[dict[str, Any]]:
-    """Mini presets as they are, wider SAEs, larger batches and buffers, and a wider model with random weights.
+    """Mini presets as they are, wider SAEs, larger batches and buffers, and a wider model with
+    random weights.
 
     Those with ``fit`` are what a machine's constants are fitted on; the others are predicted.
     """
@@ -45,7 +46,8 @@ def cpu_grid() -> list[dict[str, Any]]:
 
 
 def cuda_grid() -> list[dict[str, Any]]:
-    """The full presets at their true sizes with random weights; Gemma in forms that fit smaller cards, too."""
+    """The full presets at their true sizes with random weights; Gemma in forms that fit smaller
+    cards, too."""
     cases = [
         _case("tinystories", "batchtopk", scale="full", fit=True),
         _case("tinystories", "standard", scale="full", fit=True),

@@ -27,7 +27,7 @@ class Machine:
     """Bytes a second between memory and processor."""
 
 
-def _gpu(name: str, what: str, gib: float, float32: float, bf16: float, bandwidth: float) -> Machine:
+def _gpu(name: str, what: str, gib: float, *, float32: float, bf16: float, bandwidth: float) -> Machine:
     """From GiB, TFLOP/s and GB/s."""
     return Machine(name, what, int(gib * GIB), float32 * 1e12, bf16 * 1e12, bandwidth * 1e9)
 
@@ -35,13 +35,13 @@ def _gpu(name: str, what: str, gib: float, float32: float, bf16: float, bandwidt
 GPUS = {
     gpu.name: gpu
     for gpu in (
-        _gpu("T4", "NVIDIA T4, 16 GB", 14.56, 8.1, 8.1, 320),
-        _gpu("L4", "NVIDIA L4, 24 GB", 22.0, 30.3, 121, 300),
-        _gpu("4090", "NVIDIA RTX 4090, 24 GB", 23.5, 82.6, 165, 1008),
-        _gpu("A100-40", "NVIDIA A100, 40 GB", 39.4, 19.5, 312, 1555),
-        _gpu("A100-80", "NVIDIA A100, 80 GB", 79.1, 19.5, 312, 2039),
-        _gpu("H100", "NVIDIA H100, 80 GB", 79.1, 67, 989, 3350),
-        _gpu("H200", "NVIDIA H200, 141 GB", 139.7, 67, 989, 4800),
+        _gpu("T4", "NVIDIA T4, 16 GB", 14.56, float32=8.1, bf16=8.1, bandwidth=320),
+        _gpu("L4", "NVIDIA L4, 24 GB", 22.0, float32=30.3, bf16=121, bandwidth=300),
+        _gpu("4090", "NVIDIA RTX 4090, 24 GB", 23.5, float32=82.6, bf16=165, bandwidth=1008),
+        _gpu("A100-40", "NVIDIA A100, 40 GB", 39.4, float32=19.5, bf16=312, bandwidth=1555),
+        _gpu("A100-80", "NVIDIA A100, 80 GB", 79.1, float32=19.5, bf16=312, bandwidth=2039),
+        _gpu("H100", "NVIDIA H100, 80 GB", 79.1, float32=67, bf16=989, bandwidth=3350),
+        _gpu("H200", "NVIDIA H200, 141 GB", 139.7, float32=67, bf16=989, bandwidth=4800),
     )
 }
 CPU = "cpu"

@@ -1,9 +1,9 @@
 """One run measured, in a process of its own: ``python -m sae_course.training.planner.measure '{...}'``.
 
-The pieces of a training are taken apart: the buffer filled, steps made, the buffer filled again beside the old
-one, an evaluation. So the seconds of the model and of the SAE are known separately, and every phase's peak of
-memory is met in a few steps. A reference product is timed between the steps: on a shared machine a slow moment
-slows both.
+The pieces of a training are taken apart: the buffer filled, steps made, the buffer filled again beside the
+old one, an evaluation. So the seconds of the model and of the SAE are known separately, and every phase's
+peak of memory is met in a few steps. A reference product is timed between the steps: on a shared machine a
+slow moment slows both.
 """
 
 import json
@@ -38,7 +38,7 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
     runner = runner_for({"run": cfg}, source)
     buffer, (learner,) = learners_for({"run": cfg}, runner, estimate=False)
     rows_before = buffer._position.count
-    filling = timed(lambda: buffer._fill(), wait)
+    filling = timed(buffer._fill, wait)
     read = (buffer._position.count - rows_before) * cfg.context_size
     seconds, rates = [], [reference.rate()]
     for _ in range(STEPS):
@@ -46,7 +46,7 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
         seconds.append(timed(lambda batch=batch: learner.step(batch), wait))  # type: ignore[misc]
         rates.append(reference.rate())
     again_before = buffer._position.count
-    again = timed(lambda: buffer._fill(), wait)
+    again = timed(buffer._fill, wait)
     read_again = (buffer._position.count - again_before) * cfg.context_size
     with torch.no_grad():
         runner.evaluator.activations_store.begin()

@@ -2,9 +2,9 @@
 
 A training goes round four phases. **Loading**: `transformers`' model and TransformerLens' copy of it, in the
 computer's memory. **Filling** the buffer: the old buffer is there until the new one is whole, as parts and as
-one piece: three times its size; or twice, and a forward pass of the model. On a CPU the process keeps what was
-freed, in pieces that later tensors seldom fit (measured). A **step**: gradients, and tensors of
-[batch, d_sae]. **Evaluation**: SAELens keeps the logits of three passes, and the loss needs a copy or two.
+one piece: three times its size; or twice, and a forward pass of the model. On a CPU the process keeps what
+was freed, in pieces that later tensors seldom fit (measured). A **step**: gradients, and tensors of [batch,
+d_sae]. **Evaluation**: SAELens keeps the logits of three passes, and the loss needs a copy or two.
 
 The constants were read off the code and compared with traces of it (`traced`, docs/planner.md).
 """
@@ -37,8 +37,8 @@ CPU_STEP = 1.35
 """Times as much as the traced tensors, on a CPU: measured; bf16 copies inside products, and gaps."""
 OWN = ("standard", "topk", "batchtopk")
 LOGITS = 4
-"""Copies of an evaluation batch's logits: three passes', and the third one's log-probabilities. One more where
-they are soft-capped."""
+"""Copies of an evaluation batch's logits: three passes', and the third one's log-probabilities. One more
+where they are soft-capped."""
 SPARSITY_TENSORS, SORTED_TENSORS = 8, 14
 """Of [evaluation tokens, d_sae], in SAELens' sparsity and variance metrics: the second where the largest are
 chosen on a CPU, which sorts pairs of number and place. Measured."""
@@ -154,14 +154,18 @@ def step_bytes(work: Workload) -> int:
 
 
 def evaluation_bytes(work: Workload) -> int:
-    """SAELens' evaluation on one batch of rows."""
+    """SAELens' evaluation on one batch of rows: its loss, or its metrics of sparsity and variance."""
     tokens = work.eval_batch_size_prompts * work.context_size
-    one = work.model_bytes * tokens * work.shape.d_vocab
-    in_loss = (LOGITS + work.shape.soft_cap) * one
-    in_model = (LOGITS - 2) * one + _forward(work, work.eval_batch_size_prompts)
     sorting = work.on_cpu and work.architecture in CHOOSING
-    in_metrics = (SORTED_TENSORS if sorting else SPARSITY_TENSORS) * FLOAT * tokens * work.d_sae
-    return int(max(in_loss, in_model, in_metrics))
+    tensors = SORTED_TENSORS if sorting else SPARSITY_TENSORS
+    return int(max(loss_bytes(work), tensors * FLOAT * tokens * work.d_sae))
+
+
+def loss_bytes(work: Workload) -> int:
+    """The part of an evaluation that needs logits: all of the third pass's, or its forward pass beside two."""
+    one = logits_bytes(work)
+    forward = _forward(work, work.eval_batch_size_prompts)
+    return int(max((LOGITS + work.shape.soft_cap) * one, (LOGITS - 2) * one + forward))
 
 
 def logits_bytes(work: Workload) -> int:

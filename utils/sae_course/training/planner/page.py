@@ -24,15 +24,16 @@ moment, what to change where it doesn't fit, tokens a second, hours, cost, disk.
 {command}
 ```
 
-`--price 0.5` adds the cost, `--saes 8` plans several SAEs from one stream, `--set act_store_device=cpu` any other
-setting, `--json` is for programs. `--oom "… Tried to allocate 7.81 GiB …"` reads an out-of-memory message:
-which tensor has that size, and in which phase the run fails. The exit code is 2 where it doesn't fit.
+`--price 0.5` adds the cost, `--saes 8` plans several SAEs from one stream, `--set act_store_device=cpu` any
+other setting, `--json` is for programs. `--oom "… Tried to allocate 7.81 GiB …"` reads an out-of-memory
+message: which tensor has that size, and in which phase the run fails. The exit code is 2 where it doesn't
+fit.
 
 ## How it is worked out
 
 - **Memory** is added up by part (model, its activations, buffer, SAE, gradients, Adam, a step's tensors, an
-  evaluation's logits) for four moments: loading, filling the buffer, a step, an evaluation. The largest of them
-  decides. The constants stand, with their reasons, in `training/planner/memory.py`.
+  evaluation's logits) for four moments: loading, filling the buffer, a step, an evaluation. The largest of
+  them decides. The constants stand, with their reasons, in `training/planner/memory.py`.
 - **Time** is the FLOPs of model and SAE at the machine's rate, and the bytes that both move at its bandwidth
   (`training/planner/speed.py`). On a machine that was measured the efficiencies are fitted; on any other they
   are assumed, and the answer says so. Loading the model and downloading the data are not in it.
@@ -44,25 +45,26 @@ _MEASURED = """\
 ## Against measurements: {machine}
 
 {date}, {threads} thread; `sae-course plan --calibrate` makes this table for your machine. Memory is the
-process's peak (VmHWM), the plan's in proportion to it. Time is that of a token, model and SAE, as a ratio between
-configurations: the plan's seconds over the measured ones, divided by the mean of that ratio. Each measurement is
-one process; a reference product, timed between the steps, corrects for a slow moment of this shared machine.
-"fitted" are the rows that the machine's constants come from (memory has none of them); the others are predicted.
+process's peak (VmHWM), the plan's in proportion to it. Time is that of a token, model and SAE, as a ratio
+between configurations: the plan's seconds over the measured ones, divided by the mean of that ratio. Each
+measurement is one process; a reference product, timed between the steps, corrects for a slow moment of this
+shared machine. "fitted" are the rows that the machine's constants come from (memory has none of them); the
+others are predicted.
 
 {table}
 
-Memory is between {low:.2f} and {high:.2f} times the measured one, time between {t_low:.2f} and {t_high:.2f} in the
-predicted rows.
+Memory is between {low:.2f} and {high:.2f} times the measured one, time between {t_low:.2f} and {t_high:.2f}
+in the predicted rows.
 
 """
 _TRACED = """\
 ## Against the code at full size
 
 No GPU could be had to measure on: **no row of this page was measured on one**. What could be had is the code
-itself. Under PyTorch's fake tensors (`training/planner/traced.py`) TransformerLens' forward pass, SAELens' step
-and SAELens' evaluation were run at the true sizes of the full presets, and the bytes alive were added up: what
-PyTorch's allocator would be asked for, without CUDA's own memory and the allocator's gaps. GiB, beyond weights,
-Adam and buffer:
+itself. Under PyTorch's fake tensors (`training/planner/traced.py`) TransformerLens' forward pass, SAELens'
+step and SAELens' evaluation were run at the true sizes of the full presets, and the bytes alive were added
+up: what PyTorch's allocator would be asked for, without CUDA's own memory and the allocator's gaps. GiB,
+beyond weights, Adam and buffer:
 
 {table}
 
@@ -109,7 +111,7 @@ def traced_table(rows: list[dict[str, Any]]) -> str:
         pairs = [(row["planned"][phase], row["traced"][phase]) for phase in phases]
         cells = [f"{a / GIB:.2f} / {b / GIB:.2f} ({a / b:.2f})" for a, b in pairs]
         lines.append([row["run"], *cells])
-    head = ["run", "model's pass, plan / trace", "step", "evaluation"]
+    head = ["run", "model's pass, plan / trace (ratio)", "step, gradients included", "evaluation's loss"]
     return tabulate(lines, head, tablefmt="github", disable_numparse=True)
 
 

@@ -203,8 +203,8 @@ class Plan:
         found.append(
             (
                 "disk",
-                f"{disk['checkpoint'] / 1e9:.2f} GB a checkpoint, {disk['finished SAE'] / 1e9:.2f} GB the finished SAE; "
-                f"{_big(disk['cached activations'])}B if all activations were cached",
+                f"{disk['checkpoint'] / 1e9:.2f} GB a checkpoint, {disk['finished SAE'] / 1e9:.2f} GB the "
+                f"finished SAE; {_big(disk['cached activations'])}B if all activations were cached",
             )
         )
         found.append(("speed known from", fast.measured or _unmeasured(self.machine)))
@@ -224,7 +224,8 @@ class Plan:
             f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in self._numbers()
         )
         tables = "".join(
-            f"<p>GiB on the {escape(_called(device))}</p>{self.table(device).style.format('{:.2f}').to_html()}"
+            f"<p>GiB on the {escape(_called(device))}</p>"
+            f"{self.table(device).style.format('{:.2f}').to_html()}"
             for device in devices(list(self.parts))
         )
         return (
@@ -249,8 +250,8 @@ def make(name: str, work: Workload, machine: Machine, price: float | None) -> Pl
 def _unmeasured(machine: Machine) -> str:
     assert measured(machine.name) is None
     return (
-        f"nobody has measured {machine.what} with this course: its data sheet, and assumed efficiencies. On the "
-        "machine itself, sae-course plan --calibrate measures"
+        f"nobody has measured {machine.what} with this course: its data sheet, and assumed efficiencies. On "
+        "the machine itself, sae-course plan --calibrate measures"
     )
 
 

@@ -1,8 +1,8 @@
 """Record what the course ships: this machine's calibration, and the plan against the code at full size.
 
-``python -m sae_course.training.planner.ship`` takes about a quarter of an hour on two cores, and goes on where it
-was stopped (``build/calibration``). It writes ``recorded/calibration.json``; then docs/planner.md is to be made
-anew (``python -m sae_course.training.planner.page``).
+``python -m sae_course.training.planner.ship`` takes about a quarter of an hour on two cores, and goes on
+where it was stopped (``build/calibration``). It writes ``recorded/calibration.json``; then docs/planner.md is
+to be made anew (``python -m sae_course.training.planner.page``).
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from ...runtime import project_root, write_json
 from ..recorded_file import checksum
 from .calibrate import calibrate
 from .calibration import FILE
-from .memory import evaluation_bytes, forward_bytes, step_bytes
+from .memory import forward_bytes, loss_bytes, step_bytes
 from .workload import Workload
 
 CASES: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -28,7 +28,7 @@ CASES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("tinystories", "batchtopk", {}),
     ("tinystories", "standard", {}),
     ("attn-only-2l", "batchtopk", {}),
-    ("othello", "gated", {}),
+    ("othello-resid", "gated", {}),
 )
 """Preset at full scale, architecture, and what else is changed."""
 
@@ -61,7 +61,7 @@ def planned(work: Workload) -> dict[str, int]:
     return {
         "fill": forward_bytes(work),
         "step": step_bytes(work) + gradients,
-        "evaluation": evaluation_bytes(work),
+        "evaluation": loss_bytes(work),
     }
 
 

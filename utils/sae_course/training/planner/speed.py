@@ -3,9 +3,9 @@
     seconds of a token = FLOPs / (rate · efficiency) + bytes moved / (bandwidth · efficiency)
 
 for the model and for the SAE. The model is run forward to the hook point: 2 FLOPs for each parameter, and
-attention's pairs; what it moves are its activations, which TransformerLens reads and writes many times between
-the products. An SAE's step is six products of d_in × d_sae, two forward and four backward: 12 · d_in · d_sae
-FLOPs; it moves [batch, d_sae] tensors, and at each step all parameters, for Adam.
+attention's pairs; what it moves are its activations, which TransformerLens reads and writes many times
+between the products. An SAE's step is six products of d_in × d_sae, two forward and four backward:
+12 · d_in · d_sae FLOPs; it moves [batch, d_sae] tensors, and at each step all parameters, for Adam.
 
 A GPU that was never measured has the assumed efficiencies below, and the plan says so.
 """
@@ -122,7 +122,8 @@ def moved_by_model(work: Workload) -> float:
 
 
 def sae_flops(work: Workload) -> float:
-    """Of all SAEs, for one token. The course's own BatchTopK encodes twice: it reads the whole batch first."""
+    """Of all SAEs, for one token. The course's own BatchTopK encodes twice: it reads the whole
+    batch first."""
     products = PRODUCTS.get(work.architecture, 6) + (own_step(work) and work.architecture == "batchtopk")
     return float(work.n_saes * products * 2 * work.d_in * work.d_sae)
 

@@ -2,8 +2,8 @@
 
 Under PyTorch's `FakeTensorMode` the very code of a training is run, TransformerLens' forward pass, SAELens'
 step and SAELens' evaluation, on tensors that have a shape and no numbers. A dispatch mode adds up the bytes
-that are alive. It is what PyTorch's allocator would be asked for on a GPU, and so what `torch.cuda.max_memory_allocated`
-counts; what CUDA itself takes, and the allocator's gaps, are not in it.
+that are alive. It is what PyTorch's allocator would be asked for on a GPU, and so what
+`torch.cuda.max_memory_allocated` counts; what CUDA itself takes, and the allocator's gaps, are not in it.
 
 A plan is compared with it (docs/planner.md): the plan's formulas are arithmetic, this is the code.
 """
@@ -110,7 +110,7 @@ def _step(sae: "TrainingSAE[Any]", work: Workload) -> int:
     from sae_lens.saes.sae import TrainStepInput  # noqa: PLC0415
 
     if hasattr(sae, "update_topk_threshold"):
-        sae.update_topk_threshold = lambda acts: None  # type: ignore[method-assign,assignment]  # needs numbers
+        sae.update_topk_threshold = lambda acts: None  # needs numbers
     batch = torch.zeros(work.train_batch_size_tokens, work.d_in)
     coefficients = {name: getattr(value, "value", value) for name, value in sae.get_coefficients().items()}
     known = [batch, *sae.parameters(), *sae.buffers()]

@@ -84,8 +84,8 @@ class Workload:
             CourseError: when it can't run anywhere.
         """
         counts = (
-            "d_in", "d_sae", "context_size", "training_tokens", "train_batch_size_tokens", "n_batches_in_buffer",
-            "store_batch_size_prompts", "eval_batch_size_prompts", "n_saes",
+            "d_in", "d_sae", "context_size", "training_tokens", "train_batch_size_tokens",
+            "n_batches_in_buffer", "store_batch_size_prompts", "eval_batch_size_prompts", "n_saes",
         )  # fmt: skip
         for name in counts:
             value = getattr(self, name)
@@ -95,8 +95,8 @@ class Workload:
             raise CourseError(f"seqpos_slice leaves nothing of a context of {self.context_size} tokens.")
         if self.context_size > self.shape.n_ctx:
             raise CourseError(
-                f"context_size = {self.context_size:,}, and {self.model} reads {self.shape.n_ctx:,} tokens at "
-                f"{self.scale} scale: use at most that."
+                f"context_size = {self.context_size:,}, and {self.model} reads {self.shape.n_ctx:,} tokens "
+                f"at {self.scale} scale: use at most that."
             )
         if self.buffer_tokens < self.train_batch_size_tokens:
             least = -(-self.train_batch_size_tokens // self.row_tokens)
@@ -168,8 +168,8 @@ def of_config(
 ) -> Workload:
     """The run of a configuration.
 
-    A configuration for the CPU, planned for a GPU, is taken as if everything on its device were on the GPU. In
-    any other, what lies on ``cpu`` stays there, and ``cuda:1`` is a second GPU.
+    A configuration for the CPU, planned for a GPU, is taken as if everything on its device were on the GPU.
+    In any other, what lies on ``cpu`` stays there, and ``cuda:1`` is a second GPU.
 
     Raises:
         CourseError: for a model whose sizes aren't known.
@@ -232,7 +232,8 @@ def _evaluations(steps: int, frequency: int, every: int) -> int:
 
 
 def changed(work: Workload, settings: dict[str, Any]) -> Workload:
-    """A copy with other values, by SAELens' names; ``model_dtype`` is that of ``model_from_pretrained_kwargs``.
+    """A copy with other values, by SAELens' names; ``model_dtype`` is that of
+    ``model_from_pretrained_kwargs``.
 
     Raises:
         CourseError: for a setting that a plan doesn't read, or a value of the wrong kind.
@@ -255,7 +256,8 @@ def changed(work: Workload, settings: dict[str, Any]) -> Workload:
             new[name] = kind(value)
         else:
             raise CourseError(
-                f'A plan does not depend on "{name}". It reads {", ".join([*_SETTINGS, *_DEVICES, "model_dtype"])}.'
+                f'A plan does not depend on "{name}". It reads '
+                f"{', '.join([*_SETTINGS, *_DEVICES, 'model_dtype'])}."
             )
     if "context_size" in new:
         new["row_tokens"] = new["context_size"] - (work.context_size - work.row_tokens)
