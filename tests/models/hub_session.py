@@ -298,7 +298,11 @@ def everything_served() -> None:
         x = torch.zeros(2, 2304)
         x[0, 0] = 1.0
         hook = sae.cfg.metadata.hook_name
-        return {"architecture": sae.cfg.architecture(), "hook": hook, "fire": sae.encode(x).gt(0).sum(-1).tolist()}
+        return {
+            "architecture": sae.cfg.architecture(),
+            "hook": hook,
+            "fire": sae.encode(x).gt(0).sum(-1).tolist(),
+        }
 
     scenario("Gemma Scope", scope)
     scenario("probes", lambda: {name: list(one.shape) for name, one in published_probes().items()})

@@ -14,7 +14,7 @@ from sae_course.runtime import CourseError
 from sae_course.training.planner import calibrate as calibrating
 from sae_course.training.planner import calibration, page, plan, speed
 from sae_course.training.planner.calibrate import calibrate, compared, fit, workload
-from sae_course.training.planner.calibration import OWN_FILE, Rates
+from sae_course.training.planner.calibration import OWN_FILE, Rates, own_file
 from sae_course.training.planner.grid import cpu_grid, cuda_grid, words
 from sae_course.training.planner.machines import Machine, machine
 from sae_course.training.planner.memory import parts, peak
@@ -153,10 +153,13 @@ def test_the_courses_batchtopk_encodes_twice() -> None:
 
 
 def test_a_whole_run_by_hand(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "shipped", lambda: measured("made up", **FITTED))
+    rates = {name: getattr(MADE_UP, name) for name in ("float32", "bf16", "bandwidth")}
+    found_out = measured("made up", **FITTED) | {"rates": asdict(RATES) | rates}
+    monkeypatch.setattr(calibration, "shipped", lambda: found_out)
     work = replace(WORK, n_evaluations=5, n_eval_batches=2, n_batches_for_norm_estimate=4, n_saes=3)
     model, sae = seconds_of(work, MADE_UP, FITTED)
-    found = speed.speed(work, MADE_UP)
+    # Constants go with the rates that they were fitted to, and not with a data sheet's.
+    found = speed.speed(work, replace(MADE_UP, float32=9e9, bf16=9e9, bandwidth=9e9))
     # Four passes through both blocks and the unembedding, for each SAE: 5 × 2 batches of 3 × 10 tokens.
     whole = 2 * (2 * 217 + 4 * 10 * 10) + 2 * 3 * 11
     overhead = 3 * 4 * (5 * 2 * 3 * 10) * whole / (1e3 * 0.25) + 4 * 30 * model
@@ -218,8 +221,8 @@ def test_far_from_published_points_nothing_is_said() -> None:
 # Calibration: what was measured, on this machine or by the authors.
 
 
-def kept(folder: Path, value: Any) -> None:
-    (folder / OWN_FILE).write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
+def kept(folder: Path, value: Any, file: str = OWN_FILE) -> None:
+    (folder / file).write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
 
 
 def test_ones_own_measurement_comes_before_the_shipped_one(
@@ -234,7 +237,8 @@ def test_ones_own_measurement_comes_before_the_shipped_one(
     assert machine("cpu") == Machine(CPU, "mine, 2 threads", None, 1.0, 5e11, 2e10)
     assert calibration.process_bytes() == 10**9
     # One's own GPU says nothing of the processor, and nothing of another GPU.
-    kept(home, {"measured": measured("T4") | {"rates": asdict(mine)}})
+    (home / OWN_FILE).rename(home / own_file("T4"))
+    kept(home, {"measured": measured("T4") | {"rates": asdict(mine)}}, own_file("T4"))
     assert calibration.rates() == RATES
     assert calibration.rates("T4") == mine
     assert calibration.rates("L4") is None
@@ -256,9 +260,10 @@ def test_ones_own_measurement_comes_before_the_shipped_one(
     ],
     ids=["half", "list", "binary", "empty", "nothing-measured", "rates", "gpu", "fitted"],
 )
-def test_a_damaged_calibration_is_told(home: Path, value: Any) -> None:
-    kept(home, value)
-    with pytest.raises(CourseError, match=r"calibration\.json can't be read as a calibration .*: delete it"):
+@pytest.mark.parametrize("gpu", [CPU, "T4"])
+def test_a_damaged_calibration_is_told(home: Path, value: Any, gpu: str) -> None:
+    kept(home, value, own_file(gpu))
+    with pytest.raises(CourseError, match=rf"calibration-{gpu}\.json can't be read as a cal.*: delete it"):
         plan("gemma", gpu="T4")
 
 

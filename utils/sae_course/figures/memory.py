@@ -23,11 +23,15 @@ def draw_memory(
     names = list(dict.fromkeys(phase for row in parts.values() for phase in row))
     fig = go.Figure()
     for number, (part, row) in enumerate(parts.items()):
+        again = number // len(PALETTE)  # colours that come again are hatched
         fig.add_bar(
             x=names,
             y=[row.get(name, 0) / GIB for name in names],
             name=part,
-            marker_color=PALETTE[number % len(PALETTE)],
+            marker={
+                "color": PALETTE[number % len(PALETTE)],
+                "pattern": {"shape": "/" if again else "", "solidity": 0.4},
+            },
             hovertemplate="%{y:.2f} GiB<extra>" + part + "</extra>",
         )
     if memory is not None:

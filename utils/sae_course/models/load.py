@@ -15,14 +15,13 @@ from torch import Tensor
 from ..runtime import CourseError, current
 from .cards import Card
 from .hub import Source, ask, fetching
-from .names import Entry, Files, choose_scale, entry, files, retrained
+from .names import Entry, Files, choose_scale, dtype_name, entry, files, retrained
 from .specs import ModelSpec
 
 if TYPE_CHECKING:
     from sae_lens import HookedSAETransformer
     from transformers import PreTrainedTokenizerBase
 
-DTYPES = ("float32", "bfloat16", "float16")
 _READS = {
     "stories": "stories",
     "stories and drills": "stories and drills",
@@ -60,14 +59,12 @@ def load_model(
     wanted = entry(name)
     chosen = choose_scale(wanted, scale)
     device = device or current().device
-    if str(dtype).removeprefix("torch.") not in DTYPES:
-        raise CourseError(f"A model is loaded as {', '.join(DTYPES[:-1])} or {DTYPES[-1]}, not {dtype!r}.")
-    dtype = str(dtype).removeprefix("torch.")
+    dtype = dtype_name(dtype)
     if chosen == "full":
         model, what, trained = _published(wanted, device, dtype)
     else:
         model, what, trained = _mini(wanted, device)
-        if dtype != DTYPES[0]:
+        if dtype != "float32":
             model = model.to(getattr(torch, dtype))
     if not quiet:
         size = sum(parameter.numel() for parameter in model.parameters())
@@ -229,7 +226,7 @@ def published_config(wanted: Entry, device: str) -> Any:
 
 
 def _published(wanted: Entry, device: str, dtype: str) -> tuple["HookedSAETransformer", str, str]:
-    _enough_memory(wanted, 1.0 if dtype == DTYPES[0] else 0.5)
+    _enough_memory(wanted, 1.0 if dtype == "float32" else 0.5)
     with deprecated():
         from sae_lens import HookedSAETransformer  # noqa: PLC0415 - seconds
     source = Source(wanted, "model")

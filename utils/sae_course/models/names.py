@@ -109,6 +109,22 @@ def entry(name: str) -> Entry:
     )
 
 
+def dtype_name(dtype: object) -> str:
+    """``float32``, ``bfloat16`` or ``float16``, from a torch dtype or one of TransformerLens' words for it.
+
+    Raises:
+        CourseError: for any other.
+    """
+    name = str(dtype).removeprefix("torch.")
+    for known, others in _DTYPES.items():
+        if name == known or name in others:
+            return known
+    raise CourseError(f"A model's dtype is {', '.join([*_DTYPES][:-1])} or {[*_DTYPES][-1]}, not {dtype!r}.")
+
+
+_DTYPES = {"float32": ("fp32",), "bfloat16": ("bf16",), "float16": ("fp16", "half")}
+
+
 def own_names() -> list[str]:
     """The names of the learner's own models."""
     endings = (".json", ".tokenizer.json")

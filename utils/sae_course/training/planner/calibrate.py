@@ -15,7 +15,7 @@ from typing import Any
 from ...runtime import CourseError, home, write_json
 from ..recorded_file import checksum
 from . import calibration
-from .calibration import OWN_FILE, Rates
+from .calibration import Rates, own_file
 from .grid import cpu_grid, cuda_grid
 from .machines import CPU, GPUS, Machine
 from .memory import FLOAT, parts, peak
@@ -67,7 +67,7 @@ def calibrate(
         raise CourseError(f"Nothing could be measured: {rows[0].get('failed', 'no case')}.")
     rates = _rates(device, gpu, good)
     found: dict[str, Any] = {"gpu": gpu, "rates": asdict(rates), "fitted": fit(good, rates), "rows": rows}
-    write_json(folder / OWN_FILE, {"measured": found, "provenance": {"sha256": checksum(found)}})
+    write_json(folder / own_file(gpu), {"measured": found, "provenance": {"sha256": checksum(found)}})
     kept.unlink(missing_ok=True)
     return found
 
@@ -116,23 +116,27 @@ def _rates(device: str, gpu: str, rows: list[dict[str, Any]]) -> Rates:
 
     from .measure import timed  # noqa: PLC0415
 
-    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    x, w = torch.randn(2048, 512, device=device), torch.randn(512, 4096, device=device)
-    flops = 2 * 2048 * 512 * 4096
-    best = {}
-    for kind in ("highest", "medium"):
-        torch.set_float32_matmul_precision(kind)
-        best[kind] = flops / min(timed(lambda: x @ w, wait) for _ in range(20))
+    cuda = device == "cuda"
+    wait = torch.cuda.synchronize if cuda else lambda: None
+    n = 4096 if cuda else 512  # a GPU needs larger products to be busy
+    x, w = torch.randn(4 * n, n, device=device), torch.randn(n, 8 * n, device=device)
+    flops = 2 * x.numel() * w.shape[1]
+    float32 = flops / min(timed(lambda: x @ w, wait) for _ in range(20))
+    if cuda:
+        x, w = x.bfloat16(), w.bfloat16()
+    else:  # the products of the course's own step (`bf16_products`)
+        torch.set_float32_matmul_precision("medium")
+    bf16 = flops / min(timed(lambda: x @ w, wait) for _ in range(20))
     torch.set_float32_matmul_precision("highest")
     y, out = torch.randn(2048, 8192, device=device), torch.empty(2048, 8192, device=device)
     moved = 2 * FLOAT * y.numel()
     bandwidth = moved / min(timed(lambda: torch.mul(y, 2.0, out=out), wait) for _ in range(20))
     return Rates(
-        machine=gpu if device == "cuda" else f"{_processor()}, {os.cpu_count()} cores",
+        machine=gpu if cuda else f"{_processor()}, {os.cpu_count()} cores",
         date=datetime.date.today().isoformat(),
         threads=torch.get_num_threads(),
-        float32=best["highest"],
-        bf16=best["medium"],
+        float32=float32,
+        bf16=bf16,
         bandwidth=bandwidth,
         process=int(sorted(row["ready"] for row in rows)[len(rows) // 2]),
     )

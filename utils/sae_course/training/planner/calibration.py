@@ -13,9 +13,14 @@ from .. import recorded_file
 from .machines import CPU, Machine
 
 FILE = "calibration.json"
-OWN_FILE = "calibration.json"
-"""In ``home()``."""
-FORMAT = 1
+
+
+def own_file(gpu: str) -> str:
+    """In ``home()``: what was measured on this machine, of its processor or its GPU."""
+    return f"calibration-{gpu}.json"
+
+
+OWN_FILE = own_file(CPU)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def traced_rows() -> list[dict[str, Any]]:
     return recorded_file.untouched(FILE, recorded_file.read(FILE), "traced", "traced_sha256")
 
 
-def own() -> dict[str, Any] | None:
+def own(gpu: str = CPU) -> dict[str, Any] | None:
     """What was measured on this machine; None where nothing was.
 
     Raises:
@@ -54,7 +59,7 @@ def own() -> dict[str, Any] | None:
     """
     import json  # noqa: PLC0415
 
-    path = home() / OWN_FILE
+    path = home() / own_file(gpu)
     if not path.exists():
         return None
     try:
@@ -70,7 +75,7 @@ def own() -> dict[str, Any] | None:
 
 def measured(gpu: str = CPU) -> dict[str, Any] | None:
     """This machine's own calibration, else the shipped one, where it is of that kind of machine."""
-    for found in (own(), shipped()):
+    for found in (own(gpu), shipped()):
         if found is not None and found["gpu"] == gpu:
             return found
     return None

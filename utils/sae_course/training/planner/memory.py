@@ -162,7 +162,7 @@ def evaluation_bytes(work: Workload) -> int:
 
 
 def loss_bytes(work: Workload) -> int:
-    """The part of an evaluation that needs logits: all of the third pass's, or its forward pass beside two."""
+    """The part of an evaluation that needs logits: the third pass's, or its forward pass."""
     one = logits_bytes(work)
     forward = _forward(work, work.eval_batch_size_prompts)
     return int(max((LOGITS + work.shape.soft_cap) * one, (LOGITS - 2) * one + forward))

@@ -48,8 +48,9 @@ _MEASURED = """\
 process's peak (VmHWM), the plan's in proportion to it. Time is that of a token, model and SAE, as a ratio
 between configurations: the plan's seconds over the measured ones, divided by the mean of that ratio. Each
 measurement is one process; a reference product, timed between the steps, corrects for a slow moment of this
-shared machine. "fitted" are the rows that the machine's constants come from (memory has none of them); the
-others are predicted.
+shared machine. "fitted" are the rows that the machine's rates
+come from; the others are predicted. Memory's constants (`CPU_STEP` and its neighbours) were chosen on an
+earlier measurement of the same grid.
 
 {table}
 
@@ -64,7 +65,8 @@ No GPU could be had to measure on: **no row of this page was measured on one**. 
 itself. Under PyTorch's fake tensors (`training/planner/traced.py`) TransformerLens' forward pass, SAELens'
 step and SAELens' evaluation were run at the true sizes of the full presets, and the bytes alive were added
 up: what PyTorch's allocator would be asked for, without CUDA's own memory and the allocator's gaps. GiB,
-beyond weights, Adam and buffer:
+beyond weights, Adam and buffer; "–" where an evaluation's peak is not in its loss but in SAELens' metrics of
+sparsity, which the trace doesn't run:
 
 {table}
 
@@ -109,7 +111,7 @@ def traced_table(rows: list[dict[str, Any]]) -> str:
     lines = []
     for row in rows:
         pairs = [(row["planned"][phase], row["traced"][phase]) for phase in phases]
-        cells = [f"{a / GIB:.2f} / {b / GIB:.2f} ({a / b:.2f})" for a, b in pairs]
+        cells = ["–" if a is None else f"{a / GIB:.2f} / {b / GIB:.2f} ({a / b:.2f})" for a, b in pairs]
         lines.append([row["run"], *cells])
     head = ["run", "model's pass, plan / trace (ratio)", "step, gradients included", "evaluation's loss"]
     return tabulate(lines, head, tablefmt="github", disable_numparse=True)

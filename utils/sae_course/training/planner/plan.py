@@ -203,8 +203,8 @@ class Plan:
         found.append(
             (
                 "disk",
-                f"{disk['checkpoint'] / 1e9:.2f} GB a checkpoint, {disk['finished SAE'] / 1e9:.2f} GB the "
-                f"finished SAE; {_big(disk['cached activations'])}B if all activations were cached",
+                f"{_big(disk['checkpoint'])}B a checkpoint, {_big(disk['finished SAE'])}B the finished SAE; "
+                f"{_big(disk['cached activations'])}B if all activations were cached",
             )
         )
         found.append(("speed known from", fast.measured or _unmeasured(self.machine)))
@@ -224,8 +224,7 @@ class Plan:
             f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in self._numbers()
         )
         tables = "".join(
-            f"<p>GiB on the {escape(_called(device))}</p>"
-            f"{self.table(device).style.format('{:.2f}').to_html()}"
+            f"<p>GiB on the {escape(_called(device))}</p>{self.table(device).style.format(_cell).to_html()}"
             for device in devices(list(self.parts))
         )
         return (
@@ -257,6 +256,10 @@ def _unmeasured(machine: Machine) -> str:
 
 def _called(device: str) -> str:
     return {GPU: "GPU", CPU: "computer"}.get(device, device)
+
+
+def _cell(gib: float) -> str:
+    return _gib(gib * GIB)
 
 
 def _gib(size: float) -> str:

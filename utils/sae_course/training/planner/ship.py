@@ -12,7 +12,7 @@ from ...runtime import project_root, write_json
 from ..recorded_file import checksum
 from .calibrate import calibrate
 from .calibration import FILE
-from .memory import forward_bytes, loss_bytes, step_bytes
+from .memory import evaluation_bytes, forward_bytes, loss_bytes, step_bytes
 from .workload import Workload
 
 CASES: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -55,13 +55,14 @@ def trace(preset_name: str, architecture: str, changes: dict[str, Any]) -> dict[
     }
 
 
-def planned(work: Workload) -> dict[str, int]:
-    """The plan's bytes for what `traced` traces."""
+def planned(work: Workload) -> dict[str, int | None]:
+    """The plan's bytes for what `traced` traces; None where it doesn't trace what decides."""
     gradients = 4 * work.sae_parameters
+    loss = loss_bytes(work)
     return {
         "fill": forward_bytes(work),
         "step": step_bytes(work) + gradients,
-        "evaluation": loss_bytes(work),
+        "evaluation": loss if loss == evaluation_bytes(work) else None,
     }
 
 

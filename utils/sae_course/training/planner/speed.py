@@ -10,6 +10,7 @@ between the products. An SAE's step is six products of d_in × d_sae, two forwar
 A GPU that was never measured has the assumed efficiencies below, and the plan says so.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,9 @@ def speed(work: Workload, machine: Machine) -> Speed:
     """The speed of a run on a machine."""
     found = measured(machine.name)
     fitted: dict[str, Any] = {} if found is None else found["fitted"]
+    if found is not None:  # the constants were fitted to measured rates, not to a data sheet's
+        rates = {name: found["rates"][name] for name in ("float32", "bf16", "bandwidth")}
+        machine = dataclasses.replace(machine, **rates)
     model, sae = seconds_of(work, machine, fitted)
     evaluated = work.n_evaluations * work.n_eval_batches * work.eval_batch_size_prompts * work.context_size
     shape = work.shape

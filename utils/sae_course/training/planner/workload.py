@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...models.names import MODELS
+from ...models.names import MODELS, dtype_name
 from ...runtime import CourseError
 from ..architectures import SPARSITY
 from ..preset_values import AtScale, Preset
@@ -211,7 +211,7 @@ def of_config(
         n_batches_for_norm_estimate=cfg.n_batches_for_norm_estimate if estimated else 0,
         autocast=cfg.autocast or bf16,
         autocast_lm=cfg.autocast_lm or (bf16 and cfg.model_name == "gemma-2-2b"),
-        model_dtype=_dtype(cfg.model_from_pretrained_kwargs.get("dtype", "float32")),
+        model_dtype=dtype_name(cfg.model_from_pretrained_kwargs.get("dtype", "float32")),
         n_saes=n_saes,
         use_cached_activations=cfg.use_cached_activations,
         **places,
@@ -243,7 +243,7 @@ def changed(work: Workload, settings: dict[str, Any]) -> Workload:
         if name == "model_from_pretrained_kwargs" and isinstance(value, dict):
             name, value = "model_dtype", value.get("dtype", "float32")  # noqa: PLW2901
         if name == "model_dtype":
-            new[name] = _dtype(value)
+            new[name] = dtype_name(value)
         elif name in _DEVICES:
             new[name] = _place(str(value), "cuda", work.device != CPU)
         elif name in _SETTINGS:
@@ -262,13 +262,6 @@ def changed(work: Workload, settings: dict[str, Any]) -> Workload:
     if "context_size" in new:
         new["row_tokens"] = new["context_size"] - (work.context_size - work.row_tokens)
     return dataclasses.replace(work, **new)
-
-
-def _dtype(value: Any) -> str:
-    name = str(value).removeprefix("torch.")
-    if name not in ("float32", "bfloat16", "float16"):
-        raise CourseError(f"A model's dtype is float32, bfloat16 or float16, not {value!r}.")
-    return name
 
 
 def _whole(value: Any) -> bool:
