@@ -339,9 +339,6 @@ def test_a_plan_is_compared_with_rows_that_it_predicts(rows: list[dict[str, Any]
     assert all(row["memory_ratio"] == pytest.approx(2) for row in compared(found | {"rows": less}))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a plan's seconds are of a token that is trained on, a row's of one that is read"
-)
 def test_rows_that_are_cut_are_compared_too(rows: list[dict[str, Any]]) -> None:
     found = {"gpu": CPU, "rates": asdict(RATES), "fitted": fit(rows, RATES), "rows": rows}
     for row in compared(found):
@@ -481,7 +478,6 @@ def test_a_case_that_fails_is_a_row_with_its_reason(tmp_path: Path, monkeypatch:
     assert [row["case"] for row in compared(found)] == [cpu_grid()[1]]
 
 
-@pytest.mark.xfail(strict=True, reason="`fit` without a row is scipy's ValueError")
 @pytest.mark.usefixtures("without_rates")
 def test_where_no_case_for_the_fit_could_be_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = {json.dumps(case): {"failed": "no room"} if case["fit"] else one_row() for case in cpu_grid()}
@@ -490,7 +486,6 @@ def test_where_no_case_for_the_fit_could_be_measured(tmp_path: Path, monkeypatch
         calibrate(folder=tmp_path, show=lambda line: None)
 
 
-@pytest.mark.xfail(strict=True, reason="a part file that was cut off is json's error")
 def test_a_damaged_part_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "calibration-cpu.part.json").write_text('{"half')
     with pytest.raises(CourseError, match=r"part\.json"):

@@ -345,7 +345,6 @@ def test_names_of_numbers_and_of_devices() -> None:
     assert changed(WORK, {"act_store_device": "cuda"}).act_store_device == CPU
 
 
-@pytest.mark.xfail(strict=True, reason="SAELens' own word for the model's device is taken for a second GPU")
 def test_with_model_is_where_the_model_is() -> None:
     work = replace(WORK, device=GPU, llm_device=GPU, act_store_device=CPU)
     assert changed(work, {"act_store_device": "with_model"}).act_store_device == GPU

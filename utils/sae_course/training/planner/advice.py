@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .machines import Machine
-from .memory import parts, peak
+from .memory import PHASES, parts, peak, sum_of
 from .workload import CPU, GPU, SECOND, Workload, changed
 
 MIXED = 4
@@ -21,7 +21,7 @@ class Change:
     """As it is written in SAELens' configuration."""
     value: Any
     saves: int
-    """Bytes of the peak on the GPU, after the changes before it."""
+    """Bytes of the peak, after the changes before it; 0 where it helps a phase that a larger one hides."""
     costs: str
     """What is lost by it."""
 
@@ -44,7 +44,7 @@ def advice(work: Workload, machine: Machine) -> tuple[list[Change], Workload]:
         if fits(now, machine):
             break
         new = _with(now, setting, value)
-        if _peak(new) < _peak(now):
+        if _excess(new, machine) < _excess(now, machine):
             made = [one for one in made if one[0] != setting] + [(setting, value, costs)]
             now = new
     made = _needed(work, made, machine)
@@ -63,7 +63,15 @@ def fits(work: Workload, machine: Machine) -> bool:
 
 
 def _peak(work: Workload) -> int:
-    return peak(parts(work), GPU)
+    """Of the GPU on which most lies."""
+    found = parts(work)
+    return max(peak(found, device) for device in (GPU, SECOND))
+
+
+def _excess(work: Workload, machine: Machine) -> int:
+    """Bytes that are too many, over all phases: one that a larger one hides must fit, too."""
+    found, there = parts(work), machine.memory or 0
+    return sum(max(0, sum_of(found, device, phase) - there) for device in (GPU, SECOND) for phase in PHASES)
 
 
 def _candidates(work: Workload) -> Iterator[tuple[str, Any, str]]:
@@ -100,7 +108,7 @@ def _candidates(work: Workload) -> Iterator[tuple[str, Any, str]]:
             yield "train_batch_size_tokens", size, "another training: noisier steps, and more of them"
     for width in _halves(work.d_sae):
         if width >= work.d_in:
-            yield "d_sae", width, "another SAE: half as many latents"
+            yield "d_sae", width, "another SAE: fewer latents"
 
 
 def _halves(value: int) -> Iterator[int]:

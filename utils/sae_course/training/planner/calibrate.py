@@ -53,7 +53,7 @@ def calibrate(
     folder = folder or home()
     gpu = _gpu() if device == "cuda" else CPU
     kept = folder / f"calibration-{gpu}.part.json"
-    done: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    done = _kept(kept)
     rows = []
     for case in grid[:only]:
         key = json.dumps(case, sort_keys=True)
@@ -63,13 +63,22 @@ def calibrate(
         rows.append({"case": case, **done[key]})
         show(f"{len(rows)} of {len(grid[:only])}: {_line(rows[-1])}")
     good = [row for row in rows if "peak" in row]
-    if not good:
-        raise CourseError(f"Nothing could be measured: {rows[0].get('failed', 'no case')}.")
+    if not any(row["case"]["fit"] for row in good):  # the machine's constants come from these
+        reasons = [row["failed"] for row in rows if "failed" in row]
+        raise CourseError(f"Nothing could be measured: {reasons[0] if reasons else 'no case'}.")
     rates = _rates(device, gpu, good)
     found: dict[str, Any] = {"gpu": gpu, "rates": asdict(rates), "fitted": fit(good, rates), "rows": rows}
     write_json(folder / own_file(gpu), {"measured": found, "provenance": {"sha256": checksum(found)}})
     kept.unlink(missing_ok=True)
     return found
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """What an earlier sitting measured."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise CourseError(f"{path} was cut off or changed ({error}): delete it to measure anew.") from error
 
 
 def _measured(case: dict[str, Any]) -> dict[str, Any]:
@@ -189,9 +198,8 @@ def fit(rows: list[dict[str, Any]], rates: Rates) -> dict[str, Any]:
     products, targets, models = [], [], []
     for row in chosen:
         work = workload(row["case"])
-        seconds, of_model = (
-            row[name] * row["reference"] / usual for name in ("sae_seconds", "model_seconds")
-        )
+        now = row["reference"] / usual
+        seconds, of_model = row["sae_seconds"] * now, _model_seconds(row, work) * now
         line = np.zeros(1 + len(architectures))
         line[0] = sae_flops(work) / (rates.bf16 if work.autocast else rates.float32)
         line[1 + architectures.index(work.architecture)] = FLOAT * work.d_sae / rates.bandwidth
@@ -212,6 +220,11 @@ def fit(rows: list[dict[str, Any]], rates: Rates) -> dict[str, Any]:
         "passes": PASSES | passes,
         "usual_reference": usual,
     }
+
+
+def _model_seconds(row: dict[str, Any], work: Workload) -> float:
+    """Of the model, for a token that is trained on; measured was a token that it read."""
+    return float(row["model_seconds"]) * work.context_size / work.row_tokens
 
 
 def _inverse(value: float) -> float:
@@ -237,7 +250,7 @@ def compared(found: dict[str, Any]) -> list[dict[str, Any]]:
             continue
         work = workload(row["case"])
         model, sae = seconds_of(work, machine, found["fitted"])
-        measured = (row["model_seconds"] + row["sae_seconds"]) * row["reference"] / usual
+        measured = (_model_seconds(row, work) + row["sae_seconds"]) * row["reference"] / usual
         table.append(
             {
                 "case": row["case"],

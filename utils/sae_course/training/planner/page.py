@@ -55,7 +55,8 @@ earlier measurement of the same grid.
 {table}
 
 Memory is between {low:.2f} and {high:.2f} times the measured one, time between {t_low:.2f} and {t_high:.2f}
-in the predicted rows.
+in the predicted rows. The plan knows one bandwidth: where [batch, d_sae] tensors no longer fit a processor's
+cache, a run is slower than it says.
 
 """
 _TRACED = """\

@@ -165,10 +165,7 @@ class Plan:
         if self.changes:
             words = "It fits with" if self.fits_changed else "Even this is not enough:"
             lines.append(words)
-            lines += [
-                f"  {change}  saves {_gib(change.saves)} GiB; costs {change.costs}."
-                for change in self.changes
-            ]
+            lines += [f"  {change}  {_saving(change)}; costs {change.costs}." for change in self.changes]
         if not self.fits_changed or any(change.setting == "d_sae" for change in self.changes):
             gpu = smallest_above(self.peak)
             lines.append(
@@ -256,6 +253,11 @@ def _unmeasured(machine: Machine) -> str:
 
 def _called(device: str) -> str:
     return {GPU: "GPU", CPU: "computer"}.get(device, device)
+
+
+def _saving(change: Change) -> str:
+    """Of the peak; or of a phase that a larger one hid."""
+    return f"saves {_gib(change.saves)} GiB" if change.saves else "lets another phase fit"
 
 
 def _cell(gib: float) -> str:

@@ -91,6 +91,8 @@ class Workload:
             value = getattr(self, name)
             if value < 1:
                 raise CourseError(f"{name} is at least 1, not {value:,}.")
+        if self.n_eval_batches < 0:
+            raise CourseError(f"n_eval_batches is at least 0, not {self.n_eval_batches:,}.")
         if self.row_tokens < 1:
             raise CourseError(f"seqpos_slice leaves nothing of a context of {self.context_size} tokens.")
         if self.context_size > self.shape.n_ctx:
@@ -245,7 +247,12 @@ def changed(work: Workload, settings: dict[str, Any]) -> Workload:
         if name == "model_dtype":
             new[name] = dtype_name(value)
         elif name in _DEVICES:
-            new[name] = _place(str(value), "cuda", work.device != CPU)
+            if not re.fullmatch(r"cpu|mps|cuda(:\d+)?|with_model", str(value)):
+                raise CourseError(f"{name} is cpu, cuda, cuda:1 or with_model, not {value!r}.")
+            if value == "with_model":
+                new[name] = new.get("llm_device", work.llm_device)
+            else:
+                new[name] = _place(str(value), "cuda", work.device != CPU)
         elif name in _SETTINGS:
             kind = _SETTINGS[name]
             right = isinstance(value, bool) if kind is bool else _whole(value)
