@@ -22,7 +22,7 @@ def test_memory_is_planned_within_15_percent_of_every_measured_run() -> None:
 def test_time_is_planned_within_a_factor_on_the_cpu_it_was_measured_on() -> None:
     """As ratios between configurations; the page gives the range."""
     ratios = sorted(row["time_ratio"] for row in compared(calibration.shipped()) if row["predicted"])
-    assert 0.5 < ratios[0]
+    assert ratios[0] > 0.5
     assert ratios[-1] < 1.5
     near = [one for one in ratios if 0.75 < one < 1.3]
     assert len(near) >= 0.85 * len(ratios)

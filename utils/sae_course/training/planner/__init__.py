@@ -29,7 +29,7 @@ def plan(
     saes: int = 1,
     model: Any = None,
     scale: str | None = None,
-    recipe: str = "today",
+    recipe: str | None = None,
     architecture: str | None = None,
     layer: int | None = None,
     **changes: Any,
@@ -61,13 +61,15 @@ def plan(
         scale = scale or ("full" if on_gpu else current().scale)
         if scale not in ("mini", "full"):
             raise CourseError(f"there is no scale {scale!r}: use 'mini' or 'full'.")
-        work = of_preset(wanted, scale, recipe, architecture=architecture, layer=layer, on_gpu=on_gpu)
+        work = of_preset(
+            wanted, scale, recipe or "today", architecture=architecture, layer=layer, on_gpu=on_gpu
+        )
         name = f"{wanted.name} ({scale}, {work.architecture})"
     else:
-        if given := {"scale": scale, "architecture": architecture, "layer": layer}.items():
-            for setting, value in given:
-                if value is not None:
-                    raise CourseError(f"{setting} is for a preset's name: a configuration has its own.")
+        given = {"scale": scale, "recipe": recipe, "architecture": architecture, "layer": layer}
+        for setting, value in given.items():
+            if value is not None:
+                raise CourseError(f"{setting} is for a preset's name: a configuration has its own.")
         work = of_config(what, on_gpu=on_gpu, model=model)
         name = f"{what.model_name} ({work.architecture})"
     if tokens is not None:

@@ -9,9 +9,6 @@ from .machines import Machine
 from .memory import PHASES, parts, peak, sum_of
 from .workload import CPU, GPU, SECOND, Workload, changed
 
-MIXED = 4
-"""Model batches that a buffer holds at least, so that it mixes."""
-
 
 @dataclass(frozen=True)
 class Change:
@@ -33,8 +30,8 @@ def advice(work: Workload, machine: Machine) -> tuple[list[Change], Workload]:
     """Changes after which the run fits, and that run; it may not fit even then.
 
     They are tried in this order, and kept where the peak needs them: evaluation's rows; the buffer in the
-    computer's memory; fewer rows in the model at once; the model in bfloat16; a smaller buffer, as long as it
-    mixes; the model on a second GPU; a smaller batch; a narrower SAE.
+    computer's memory; fewer rows in the model at once; the model in bfloat16, then on a second GPU;
+    a smaller batch; a narrower SAE.
     """
     if machine.memory is None or fits(work, machine):
         return [], work
@@ -95,12 +92,6 @@ def _candidates(work: Workload) -> Iterator[tuple[str, Any, str]]:
             {"dtype": "bfloat16"},
             "activations with 8 bits of precision, as large models are trained anyway",
         )
-    least = max(
-        MIXED * work.store_batch_size_prompts, -(-2 * work.train_batch_size_tokens // work.row_tokens)
-    )
-    for rows in _halves(work.n_batches_in_buffer):
-        if rows >= least:
-            yield "n_batches_in_buffer", rows, "activations of fewer texts are mixed"
     if work.llm_device == GPU:
         yield "llm_device", "cuda:1", "a second GPU"
     for size in _halves(work.train_batch_size_tokens):

@@ -39,9 +39,9 @@ OWN = ("standard", "topk", "batchtopk")
 LOGITS = 4
 """Copies of an evaluation batch's logits: three passes', and the third one's log-probabilities. One more
 where they are soft-capped."""
-SPARSITY_TENSORS, SORTED_TENSORS = 8, 14
-"""Of [evaluation tokens, d_sae], in SAELens' sparsity and variance metrics: the second where the largest are
-chosen on a CPU, which sorts pairs of number and place. Measured."""
+METRICS = {"gpu": 5, "cpu": 8, "cpu, choosing": 14}
+"""Tensors of [evaluation tokens, d_sae] in SAELens' sparsity and variance metrics: counted as they are
+made (4.4); in a process, measured; there, where the largest are chosen, which sorts pairs of number and place."""
 CHOOSING = ("topk", "batchtopk", "matryoshka_batchtopk")
 PHASES = ("loading", "filling", "step", "evaluation")
 
@@ -156,9 +156,8 @@ def step_bytes(work: Workload) -> int:
 def evaluation_bytes(work: Workload) -> int:
     """SAELens' evaluation on one batch of rows: its loss, or its metrics of sparsity and variance."""
     tokens = work.eval_batch_size_prompts * work.context_size
-    sorting = work.on_cpu and work.architecture in CHOOSING
-    tensors = SORTED_TENSORS if sorting else SPARSITY_TENSORS
-    return int(max(loss_bytes(work), tensors * FLOAT * tokens * work.d_sae))
+    kind = "gpu" if not work.on_cpu else "cpu, choosing" if work.architecture in CHOOSING else "cpu"
+    return int(max(loss_bytes(work), METRICS[kind] * FLOAT * tokens * work.d_sae))
 
 
 def loss_bytes(work: Workload) -> int:

@@ -54,10 +54,6 @@ class ModelShape:
         embeddings = self.d_model * (2 * self.d_vocab + self.positions * self.n_ctx)
         return self.n_layers * self.block + embeddings + self.d_vocab + self.norm_weights * self.d_model
 
-    def read(self, layers: int) -> int:
-        """Parameters that a token is multiplied with on its way through so many blocks."""
-        return layers * self.block
-
     def flops(self, layers: int, context: int) -> int:
         """Forward, for one token, through so many blocks: 2 for each parameter, and attention's scores and
         averages, which TransformerLens computes for every pair of positions."""
