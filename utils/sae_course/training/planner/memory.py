@@ -41,7 +41,7 @@ LOGITS = 4
 where they are soft-capped."""
 METRICS = {"gpu": 5, "cpu": 8, "cpu, choosing": 14}
 """Tensors of [evaluation tokens, d_sae] in SAELens' sparsity and variance metrics: counted as they are
-made (4.4); in a process, measured; there, where the largest are chosen, which sorts pairs of number and place."""
+made (4.4); in a process, measured; there, where the largest are chosen, sorting pairs of number and place."""
 CHOOSING = ("topk", "batchtopk", "matryoshka_batchtopk")
 PHASES = ("loading", "filling", "step", "evaluation")
 
