@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sae_course.runtime import CourseError
-from sae_course.training.planner import Plan, plan, why_out_of_memory
+from sae_course.training import planner
+from sae_course.training.planner import Plan
 from sae_course.training.planner.advice import advice, fits
 from sae_course.training.planner.diagnosis import tensors
 from sae_course.training.planner.machines import GIB, GPUS, Machine, machine
@@ -33,7 +34,20 @@ def with_memory(gib: float) -> Machine:
     return replace(machine("T4"), memory=int(gib * GIB))
 
 
+ROWS = {"eval_batch_size_prompts": 8}
+"""As many rows in an evaluation as SAELens takes by default; the preset reads one."""
+
+
+def plan(what: Any, **given: Any) -> Plan:
+    return planner.plan(what, **((ROWS if what == "gemma" else {}) | given))
+
+
+def why_out_of_memory(what: Any, message: str = "", **given: Any) -> Any:
+    return planner.why_out_of_memory(what, message, **((ROWS if what == "gemma" else {}) | given))
+
+
 def gemma(**changes: Any) -> Workload:
+    """With as many rows in an evaluation as SAELens takes by default."""
     return plan("gemma", gpu="H200", **changes).work
 
 
@@ -162,7 +176,7 @@ def test_a_second_gpu_is_helped_too() -> None:
 )
 def test_saelens_configuration_with_the_changes_fits(gpu: str, changes: dict[str, Any]) -> None:
     on_gpu = {"device": "cuda", "llm_device": "cuda", "act_store_device": "cuda"}
-    cfg = preset("gemma", "full", "today", **on_gpu, autocast=True, autocast_lm=True, **changes)
+    cfg = preset("gemma", "full", "today", **on_gpu, autocast=True, autocast_lm=True, **ROWS, **changes)
     made = plan(cfg, gpu=gpu)
     assert not made.fits
     assert made.changes

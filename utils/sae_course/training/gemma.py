@@ -31,6 +31,8 @@ class GemmaConfig:
     """Dimensions that count as the largest."""
     small_tokens: int = 4096
     """Activations that a `SmallTraining` learns from."""
+    small_dims: int = 128
+    """Of which it sees the first so many dimensions."""
     small_steps: int = 200
     live_tokens: int = 65_536
     """That each training in the notebook reads. A finished SAE needs many times more."""
@@ -63,6 +65,9 @@ def gemma_config(**changes: Any) -> GemmaConfig:
 def full_run(architecture: str | None = None, **changes: Any) -> "LanguageModelSAERunnerConfig[Any]":
     """The full preset as it would be on a GPU, wherever this is: to be planned, not to be trained here.
 
+    One setting is put back to SAELens' default: an evaluation reads as many rows at once as the filling of
+    the buffer does. The preset itself reads one.
+
     Args:
         architecture: SAELens' name; BatchTopK when not given.
         changes: ``layer``, and any other setting as `preset` takes it.
@@ -71,7 +76,8 @@ def full_run(architecture: str | None = None, **changes: Any) -> "LanguageModelS
     from .settings import change  # noqa: PLC0415
 
     cfg = preset(PRESET, "full", "today", architecture=architecture, **changes)
-    return change(cfg, device="cuda", autocast=True, autocast_lm=True)
+    rows = {"eval_batch_size_prompts": cfg.store_batch_size_prompts, "n_eval_batches": 8}
+    return change(cfg, device="cuda", autocast=True, autocast_lm=True, **rows)
 
 
 def finished_sae(scale: str | None = None, *, device: str | None = None) -> "SAE[Any]":

@@ -28,11 +28,18 @@ class AtScale:
     """Sequences that the buffer holds (``n_batches_in_buffer``)."""
     prompts: int = 16
     """Sequences that the model reads at once."""
+    eval_prompts: int = 8
+    """Sequences whose logits are there at once, at full scale; an evaluation reads 64 in all."""
 
     @property
     def steps(self) -> int:
         """Of the optimiser, as SAELens counts them: whole batches."""
         return self.tokens // self.batch
+
+
+def evaluated(at: AtScale, scale: str) -> tuple[int, int]:
+    """Sequences at once in an evaluation, and how often."""
+    return (4, 8) if scale == "mini" else (at.eval_prompts, 64 // at.eval_prompts)
 
 
 @dataclass(frozen=True)
@@ -218,6 +225,8 @@ _PRESETS = (
             sparsity={"standard": 2, "topk": 80, "batchtopk": 80, "gated": 2, "jumprelu": 1},
             buffer=16 * 8,
             prompts=8,
+            # The logits of eight rows, five times over, would be 39 GiB: see docs/planner.md.
+            eval_prompts=1,
         ),
     ),
 )

@@ -8,7 +8,7 @@ from ..models import MODELS
 from ..models.names import choose_scale, own_names
 from ..runtime import CourseError, current
 from .architectures import SPARSITY, config_class
-from .preset_values import JUMPRELU, PRESETS, AtScale, Preset
+from .preset_values import JUMPRELU, PRESETS, AtScale, Preset, evaluated
 from .settings import change
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def _build(wanted: Preset, scale: str, recipe: str, layer: int, architecture: st
     at = wanted.mini if scale == "mini" else wanted.full
     mini, cuda = scale == "mini", current().device.startswith("cuda")
     warm_up = round(at.warm_up * at.steps)
+    eval_prompts, eval_batches = evaluated(at, scale)
     entry = MODELS[wanted.model]
     assert entry.dataset is not None
     frequency = 10 if mini else max(1, at.steps // 1000)  # about a thousand lines in the record
@@ -122,8 +123,8 @@ def _build(wanted: Preset, scale: str, recipe: str, layer: int, architecture: st
         n_batches_for_norm_estimate=20
         if mini
         else 100,  # a mean norm is known to a part in a thousand by then
-        n_eval_batches=8,
-        eval_batch_size_prompts=4 if mini else 8,
+        n_eval_batches=eval_batches,
+        eval_batch_size_prompts=eval_prompts,
         logger=LoggingConfig(
             log_to_wandb=False,
             wandb_log_frequency=frequency,

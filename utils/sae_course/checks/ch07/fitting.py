@@ -165,10 +165,11 @@ def _given(case: Case, number: int) -> tuple["Config", str]:
         own = {"seed": int(case.integers("1", 1, 100)), "lr": round(case.number(1e-4, 9e-4), 6)}
     cfg = preset("gemma", "full", recipe, architecture=architecture, layer=layer, **own)
     words = "".join(f", {name} = {value}" for name, value in own.items())
-    # As a preset is on a machine with a GPU. A configuration can be made and planned without one.
-    cfg = change(
-        cfg, device="cuda", llm_device="cuda", act_store_device="cuda", autocast=True, autocast_lm=True
-    )
+    # As `full_run` has it: on a machine with a GPU, with as many rows in an evaluation as SAELens takes by
+    # default. A configuration can be made and planned without a GPU.
+    rows = {"eval_batch_size_prompts": cfg.store_batch_size_prompts, "n_eval_batches": 8}
+    places = {"device": "cuda", "llm_device": "cuda", "act_store_device": "cuda"}
+    cfg = change(cfg, **rows, **places, autocast=True, autocast_lm=True)
     return cfg, f'cfg is the full preset "gemma", {architecture}, layer {layer}{words}'
 
 

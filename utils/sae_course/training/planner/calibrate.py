@@ -18,7 +18,7 @@ from . import calibration
 from .calibration import Rates, own_file
 from .grid import cpu_grid, cuda_grid
 from .machines import CPU, GPUS, Machine
-from .memory import FLOAT, parts, peak
+from .memory import CUDA_BYTES, FLOAT, parts, peak
 from .speed import PASSES, model_flops, moved_by_model, moved_weights, sae_flops
 from .workload import Workload
 
@@ -254,7 +254,8 @@ def compared(found: dict[str, Any]) -> list[dict[str, Any]]:
         table.append(
             {
                 "case": row["case"],
-                "planned_bytes": peak(parts(work), work.device),
+                # What PyTorch allocated is measured on a GPU, without CUDA's own.
+                "planned_bytes": peak(parts(work), work.device) - (0 if cpu else CUDA_BYTES),
                 "peak_bytes": int(row["peak"]),
                 "planned_seconds": model + sae,
                 "seconds": measured,

@@ -54,11 +54,11 @@ def cuda_grid() -> list[dict[str, Any]]:
         _case("attn-only-2l", "batchtopk", scale="full"),
         _case("othello", "batchtopk", scale="full"),
         _case("othello", "jumprelu", scale="full", fit=True),
-        _case("gemma", "topk", scale="full", fit=True, eval_batch_size_prompts=1),
-        _case("gemma", "gated", scale="full", fit=True, eval_batch_size_prompts=1),
-        _case("gemma", "batchtopk", scale="full", eval_batch_size_prompts=1),
-        _case("gemma", "jumprelu", scale="full", eval_batch_size_prompts=1),
+        _case("gemma", "topk", scale="full", fit=True),
+        _case("gemma", "gated", scale="full", fit=True),
         _case("gemma", "batchtopk", scale="full"),
+        _case("gemma", "jumprelu", scale="full"),
+        _case("gemma", "batchtopk", scale="full", eval_batch_size_prompts=8),
     ]
     return [case | {"device": "cuda", "random": True} for case in cases]
 

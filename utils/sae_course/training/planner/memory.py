@@ -161,10 +161,16 @@ def evaluation_bytes(work: Workload) -> int:
 
 
 def loss_bytes(work: Workload) -> int:
-    """The part of an evaluation that needs logits: the third pass's, or its forward pass."""
+    """The part of an evaluation that needs logits.
+
+    Those of two passes are kept. The third has its own, and what the loss makes of them; or, while they are
+    made, a copy of the unembedding; or, before that, a forward pass's tensors.
+    """
     one = logits_bytes(work)
+    unembedding = work.model_bytes * work.shape.d_model * work.shape.d_vocab
     forward = _forward(work, work.eval_batch_size_prompts)
-    return int(max((LOGITS + work.shape.soft_cap) * one, (LOGITS - 2) * one + forward))
+    kept = (LOGITS - 2) * one
+    return int(max((LOGITS + work.shape.soft_cap) * one, kept + one + unembedding, kept + forward))
 
 
 def logits_bytes(work: Workload) -> int:

@@ -17,7 +17,7 @@ from .workload import Workload
 
 CASES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("gemma", "batchtopk", {}),
-    ("gemma", "batchtopk", {"eval_batch_size_prompts": 1}),
+    ("gemma", "batchtopk", {"eval_batch_size_prompts": 8}),
     ("gemma", "batchtopk", {"model_dtype": "bfloat16"}),
     ("gemma", "batchtopk", {"store_batch_size_prompts": 2, "context_size": 512}),
     ("gemma", "standard", {}),

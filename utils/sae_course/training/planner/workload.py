@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...models.names import MODELS, dtype_name
 from ...runtime import CourseError
 from ..architectures import SPARSITY
-from ..preset_values import AtScale, Preset
+from ..preset_values import AtScale, Preset, evaluated
 from ..presets import RECIPES
 from .shapes import ModelShape, of_model, shape_of
 
@@ -135,6 +135,7 @@ def of_preset(
             f"{wanted.model} has the layers 0 to {at.layers - 1} at {scale} scale, not {layer}."
         )
     mini = scale == "mini"
+    eval_prompts, eval_batches = evaluated(at, scale)
     frequency = 10 if mini else max(1, at.steps // 1000)
     place = GPU if on_gpu else CPU
     cut = wanted.settings.get("seqpos_slice", (None,))
@@ -152,7 +153,8 @@ def of_preset(
         train_batch_size_tokens=at.batch,
         n_batches_in_buffer=at.buffer,
         store_batch_size_prompts=at.prompts,
-        eval_batch_size_prompts=4 if mini else 8,
+        eval_batch_size_prompts=eval_prompts,
+        n_eval_batches=eval_batches,
         n_evaluations=_evaluations(
             at.steps, frequency, max(1, at.steps // frequency // (10 if mini else 50))
         ),
