@@ -84,7 +84,7 @@ def test_the_session_decides_where_no_scale_is_given(folder: Path, monkeypatch: 
     shipped(tiny_spec("othello-gpt"), folder)
     asked = []
 
-    def published(wanted: object, device: str) -> None:
+    def published(wanted: object, device: str, dtype: str) -> None:
         asked.append(wanted)
         raise CourseError("no network")
 

@@ -82,6 +82,20 @@ def test_killed_at_twenty_random_moments_nothing_is_lost_and_all_is_equal(tmp_pa
     assert list((tmp_path / "killed").glob(".*")) == [], "half-written files of killed processes"
 
 
+def test_what_was_killed_while_it_rewrote_a_record_is_swept(
+    model: Any, tmp_path: Path, interrupted: set[int]
+) -> None:
+    """A kill there is rare: it hit one of many runs of the test above."""
+    call = lambda: train(small(), folder=tmp_path / "cut", model=model, check=False, show=False)  # noqa: E731
+    interrupted |= {9}
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    for name in ("metrics.jsonl", "histograms.jsonl", "run.json"):
+        (tmp_path / "cut" / f".{name}.abcd1234").mkdir()
+    call()
+    assert list((tmp_path / "cut").glob(".*")) == []
+
+
 def test_stopped_again_before_a_row_was_read_no_row_is_lost(
     model: Any, tmp_path: Path, interrupted: set[int]
 ) -> None:

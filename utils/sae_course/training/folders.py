@@ -53,10 +53,15 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
     Raises:
         CourseError: when it can't be written.
     """
-    for name in (checkpoint.FILE, _IDENTITY):
+    sweep(folder, checkpoint.FILE, _IDENTITY)
+    write_json(folder / _IDENTITY, identity)
+
+
+def sweep(folder: Path, *names: str) -> None:
+    """Remove what a killed process left of writing these files (see `runtime.writing.replacing`)."""
+    for name in names:
         for left in folder.glob(f".{name}.*"):
             shutil.rmtree(left, ignore_errors=True)
-    write_json(folder / _IDENTITY, identity)
 
 
 def finish(folder: Path) -> None:

@@ -11,6 +11,7 @@ from sae_lens.training.activation_scaler import ActivationScaler
 from safetensors.torch import save_file
 
 from ..runs import Recorder
+from ..runs.files import HISTOGRAMS, METRICS, RUN
 from . import checkpoint, folders
 from .assemble import plain_errors
 from .learner import Learner
@@ -114,7 +115,8 @@ class Session:
 
     def _recorder(self, run: str, step: int) -> Recorder:
         folder = self.at[run]
-        if (folder / "run.json").exists():
+        folders.sweep(folder, RUN, METRICS, HISTOGRAMS)
+        if (folder / RUN).exists():
             # Finished it may be: the process was killed before the group was.
             return Recorder.resume(folder, step, reopen=True)
         notes = {
