@@ -398,12 +398,12 @@ together = {
 pd.DataFrame(together, index=["by hand", "planner"]).T.style.format("{:.2f}")
 
 # %% [markdown]
-# Three agree, but for one copy of the buffer: while the model runs, the last copy isn't made yet, and the planner counts the larger of the two moments. The fourth is five times yours: three passes' logits, their log-probabilities, and one more for the soft cap. **This run would train for hours, and die at its first evaluation.**
+# Three agree, but for one copy of the buffer: while the model runs, the last copy isn't made yet, and the planner counts the larger of the two moments. The fourth is five times yours: three passes' logits, their log-probabilities, and one more for the soft cap. **This run would train without complaint, and die at its first evaluation,** a fiftieth of the run later: on the L4 after an hour, by the plan.
 
 # %% [markdown] exercise="7.5" difficulty=3 importance=5 minutes=12
 # ### Exercise 7.5: make it fit
 #
-# The full preset, on its way to a GPU of 16 GB, does not fit. Change the configuration until the plan says that it does. **The result must stay the same SAE, trained on the same tokens**: leave alone the model, hook point, context, `sae`, `training_tokens`, `train_batch_size_tokens`, learning rate and schedule. And the buffer
+# The full preset, on its way to a GPU of 16 GB, does not fit. Change the configuration until the plan says that it does. **The result must stay the same SAE, trained on the same tokens**: leave alone the model, hook point, data, context, seed, `device`, `sae`, `training_tokens`, `train_batch_size_tokens`, learning rate and schedule. Where the model and the buffer lie, and how many rows are read at once, is yours. And the buffer
 # must still mix: at least four model batches (`store_batch_size_prompts`), and more than one training batch.
 
 # %%
@@ -434,7 +434,7 @@ for gpu in ("T4", "L4", "4090", "A100-40", "H100"):
 #
 # ### "CUDA out of memory. Tried to allocate …"
 #
-# The message holds more than it seems: the size of the allocation that failed. Few tensors have that size. Here is one, from a run of the preset on an L4:
+# The message holds more than it seems: the size of the allocation that failed. Few tensors have that size. This one is made up after PyTorch's form, for this run on an L4:
 
 # %%
 message = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 7.81 GiB. GPU 0 has a total capacity of 22.03 GiB of which 1.9 GiB is free."
@@ -647,7 +647,7 @@ here = ways(n_saes=8, tokens=config.live_tokens, d_in=kept.shape[1], bytes_each=
 print(f"8 SAEs on {config.live_tokens:,} tokens: one by one {here.stream:.0f} s, together {here.together:.0f} s, from a cache {here.cache:.0f} s and {here.disk_bytes / 1e6:.0f} MB (a file just written is read from memory, not from the disk)")
 
 # %% [markdown]
-# Where the forward pass is a small part of a training, as here, keeping its result gains little. Live, three widths at once from one stream, beside the time of one:
+# A cache saves the model's passes and nothing else, and training together saves the same without a file. Live, three widths at once from one stream, beside the time of one:
 
 # %%
 start = time.perf_counter()
@@ -684,7 +684,7 @@ print(f"16 k latents by Gemma Scope's practice, on an H100 at 3 an hour: {practi
 print("speed known from:", practice.speed.measured or "nobody has measured it with this course: data sheet and assumed efficiencies")
 
 # %% [markdown]
-# **Analysis.** If an SAE of your model, layer and hook point is published, take it: it has seen a thousand times the tokens that you will pay for. Train when there is none: another model, a fine-tuned one, your own data's distribution, another architecture, or when the training itself is your subject. Then plan, pre-flight, train small first, and let it be interrupted.
+# **Analysis.** If an SAE of your model, layer and hook point is published, take it: Gemma Scope's have seen at least three times the tokens of the full preset, and somebody else has paid. Train when there is none: another model, a fine-tuned one, your own data's distribution, another architecture, or when the training itself is your subject. Then plan, pre-flight, train small first, and let it be interrupted.
 #
 # ## What to keep
 #
