@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from ..cases import Case
-from ..compare import difference
 from ..core import exercise
-from ..failure import CheckFailed
-from ..trial import Function, Trial, name_of
+from ..fields import compare_fields
+from ..trial import Function, Trial
 
 Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -184,7 +183,6 @@ F1: dict[str, Rule] = {
     **_common(_f1),
 }
 FIELDS = {"precision": PRECISION, "recall": RECALL, "f1": F1}
-NO_FIELDS = ("none", "type", "length")
 """Kinds of failure after which there are no three tensors to compare."""
 RAISED = {
     "not implemented for 'Bool'": "booleans can't be multiplied as matrices: .float() first.",
@@ -205,39 +203,18 @@ def as_classifier(t: Trial, student: Function) -> None:
 
     The three are compared one after the other: a slip in one is named whatever the others are.
     """
-    name = name_of(student)
     for number, case in enumerate(t.cases(4)):
         arguments = _inputs(case, number)
-        try:
-            result = t.call(student, arguments)
-        except CheckFailed as failure:
-            if failure.kind == "raised":
-                said = (likely for words, likely in RAISED.items() if words in failure.problem)
-                failure.likely = next(said, "")
-            raise
-        right = _scores(**arguments)
-        found = _fields(result, right, name)
-        for i, (field, mistakes) in enumerate(FIELDS.items()):
-            t.against(
-                lambda *_, seen=found[i]: seen,
-                arguments,
-                right[i],
-                axes="threshold property",
-                mistakes=mistakes,
-                any_dtype=True,
-                what=f"field {field} of {name}",
-            )
-
-
-def _fields(result: Any, right: tuple[Tensor, ...], name: str) -> list[Any]:
-    """By name where there are names; a plain tuple's by position."""
-    if not isinstance(result, type) and all(hasattr(result, field) for field in FIELDS):
-        return [getattr(result, field) for field in FIELDS]
-    failure = difference(result, right, name)
-    if failure and failure.kind in NO_FIELDS:
-        failure.problem = failure.problem.replace("a tuple of 3", f"Classifier({', '.join(FIELDS)})")
-        raise failure
-    return list(result)
+        compare_fields(
+            t,
+            student,
+            arguments,
+            _scores(**arguments),
+            mistakes=FIELDS,
+            axes="threshold property",
+            kind="Classifier",
+            raised=RAISED,
+        )
 
 
 def _inputs(case: Case, number: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ..cases import Case
 from ..compare import difference
 from ..core import exercise
 from ..failure import CheckFailed
+from ..fields import fields_of
 from ..tensors import shape_difference
 from ..trial import Function, Trial, name_of
 
@@ -137,8 +138,6 @@ MISTAKES: dict[str, Rule] = {
         _with_b_enc(lambda weights, scale: (scale - 1) * (weights.b_dec @ weights.W_enc), b_dec=0)
     ),
 }
-NOT_TENSORS = ("none", "type", "length")
-"""Kinds of failure after which there are no five weights to compare."""
 RAISED = {
     "can't set attribute": (
         "a NamedTuple's fields can't be set: return a new Weights(...), or weights._replace(W_enc=...)."
@@ -199,14 +198,7 @@ def _weights(result: Any, weights: Weights, name: str) -> Weights:
         CheckFailed: for anything else.
     """
     fields = Weights._fields
-    if not isinstance(result, type) and all(hasattr(result, field) for field in fields):
-        found = [getattr(result, field) for field in fields]
-    else:
-        failure = difference(result, tuple(weights), name)
-        if failure and failure.kind in NOT_TENSORS and not failure.problem.startswith("output"):
-            failure.problem = failure.problem.replace("a tuple of 5", f"Weights({', '.join(fields)})")
-            raise failure
-        found = list(result)
+    found = fields_of(result, weights, fields, name, "Weights")
     for value, right, field in zip(found, weights, fields, strict=True):
         what = f"field {field} of {name}"
         if not isinstance(value, Tensor) and (failure := difference(value, right, what, AXES[field])):

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from ..cases import Case
-from ..compare import difference
 from ..core import exercise
-from ..failure import CheckFailed
-from ..trial import Function, Trial, name_of
+from ..fields import compare_fields
+from ..trial import Function, Trial
 
 Rule = Callable[[Tensor, int], Tensor]
 """From ``acts [layer row pos d_model]`` and n_top, one number for each layer."""
@@ -251,7 +250,6 @@ TOP_SHARE: dict[str, Rule] = {
     ),
 }
 FIELDS = {"norm": NORM, "first": FIRST, "top_share": TOP_SHARE}
-NO_FIELDS = ("none", "type", "length")
 """Kinds of failure after which there are no three tensors to compare."""
 RAISED = {
     "return_types": "topk, max, min and sort give values and indices: take .values.",
@@ -268,39 +266,12 @@ RAISED = {
 @exercise("7.1", "stream_profile", minutes=8, hints=2)
 def stream_profile(t: Trial, student: Function) -> None:
     """The three are compared one after the other: a slip in one is named whatever the later ones are."""
-    name = name_of(student)
     for number, case in enumerate(t.cases(len(SIZES))):
         arguments = _inputs(case, number)
-        try:
-            result = t.call(student, arguments)
-        except CheckFailed as failure:
-            if failure.kind == "raised":
-                said = (likely for words, likely in RAISED.items() if words in failure.problem)
-                failure.likely = next(said, failure.likely)
-            raise
         right = _profile(**arguments)
-        found = _fields(result, right, name)
-        for i, (field, mistakes) in enumerate(FIELDS.items()):
-            t.against(
-                lambda *_, seen=found[i]: seen,
-                arguments,
-                right[i],
-                axes="layer",
-                mistakes=mistakes,
-                any_dtype=True,
-                what=f"field {field} of {name}",
-            )
-
-
-def _fields(result: Any, right: tuple[Tensor, ...], name: str) -> list[Any]:
-    """By name where there are names; a plain tuple's by position."""
-    if not isinstance(result, type) and all(hasattr(result, field) for field in FIELDS):
-        return [getattr(result, field) for field in FIELDS]
-    failure = difference(result, right, name)
-    if failure and failure.kind in NO_FIELDS:
-        failure.problem = failure.problem.replace("a tuple of 3", f"Profile({', '.join(FIELDS)})")
-        raise failure
-    return list(result)
+        compare_fields(
+            t, student, arguments, right, mistakes=FIELDS, axes="layer", kind="Profile", raised=RAISED
+        )
 
 
 def _inputs(case: Case, number: int) -> dict[str, Any]:

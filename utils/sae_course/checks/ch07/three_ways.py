@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..cases import Case
 from ..core import exercise
 from ..trial import Function, Trial
-from .memory_by_hand import Rule, compare_numbers
+from .amounts import Rule, compare_numbers
 
 N_SAES = (5, 1, 7, 11)
 """By case."""
