@@ -10,6 +10,7 @@ import torch
 from sae_lens import TrainingSAE
 from sae_lens.evals import get_sparsity_and_variance_metrics
 from sae_lens.training.activation_scaler import ActivationScaler
+from small_work import PLAIN, on_gpu
 
 from sae_course.figures.memory import draw_memory
 from sae_course.models import load_model
@@ -17,35 +18,15 @@ from sae_course.runtime.theme import CONTROL
 from sae_course.training.planner import memory
 from sae_course.training.planner.machines import GIB
 from sae_course.training.planner.memory import CUDA_BYTES, PHASES, STEP, Part
-from sae_course.training.planner.shapes import ModelShape
 from sae_course.training.planner.traced import Alive, _fake, _sae, _step, traced
 from sae_course.training.planner.workload import CPU, GPU, SECOND, Workload, changed, of_config
 from sae_course.training.presets import preset
 
 LIBRARIES = 1000
-# Small primes: a product says which sizes are in it. 556 parameters.
-SHAPE = ModelShape(n_layers=2, d_model=3, n_heads=2, d_head=5, d_mlp=7, d_vocab=11, n_ctx=10_000)
-MODEL = SHAPE.parameters
+# 556 parameters.
+WORK = replace(on_gpu(), shape=replace(PLAIN, n_ctx=10_000))
+SHAPE, MODEL = WORK.shape, WORK.shape.parameters
 SAE = 2 * 3 * 8 + 8 + 3
-WORK = Workload(
-    model="none",
-    scale="full",
-    shape=SHAPE,
-    layers=1,
-    architecture="standard",
-    d_in=3,
-    d_sae=8,
-    context_size=10,
-    row_tokens=6,
-    training_tokens=1000,
-    train_batch_size_tokens=30,
-    n_batches_in_buffer=9,
-    store_batch_size_prompts=2,
-    eval_batch_size_prompts=3,
-    device=GPU,
-    llm_device=GPU,
-    act_store_device=GPU,
-)
 # Five model batches of 2 × 6 tokens hold the 9 × 6 that are asked for.
 BUFFER = 4 * 3 * 60
 # Of 2 rows: attention's scores are 2 × 2 × 10², its heads 20 × 10, the residual stream 20 × 3.

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from small_work import on_gpu
 
 from sae_course.runtime import CourseError
 from sae_course.training.planner import calibrate as calibrating
@@ -19,30 +20,11 @@ from sae_course.training.planner.grid import cpu_grid, cuda_grid, words
 from sae_course.training.planner.machines import Machine, machine
 from sae_course.training.planner.memory import parts, peak
 from sae_course.training.planner.practice import PRACTICE, tokens_by_practice
-from sae_course.training.planner.shapes import ModelShape
 from sae_course.training.planner.speed import PASSES, Speed, seconds_of
-from sae_course.training.planner.workload import CPU, GPU, Workload
+from sae_course.training.planner.workload import CPU, GPU
 
-SHAPE = ModelShape(n_layers=2, d_model=3, n_heads=2, d_head=5, d_mlp=7, d_vocab=11, n_ctx=13)
-WORK = Workload(
-    model="none",
-    scale="full",
-    shape=SHAPE,
-    layers=1,
-    architecture="jumprelu",
-    d_in=3,
-    d_sae=8,
-    context_size=10,
-    row_tokens=6,
-    training_tokens=1000,
-    train_batch_size_tokens=30,
-    n_batches_in_buffer=9,
-    store_batch_size_prompts=2,
-    eval_batch_size_prompts=3,
-    device=GPU,
-    llm_device=GPU,
-    act_store_device=GPU,
-)
+WORK = replace(on_gpu(), architecture="jumprelu")
+SHAPE = WORK.shape
 MADE_UP = Machine("made up", "made up", None, float32=1e3, bf16=5e3, bandwidth=1e4)
 FITTED = {
     "model_efficiency": 0.25,
@@ -297,7 +279,7 @@ def rows() -> list[dict[str, Any]]:
         slow = (1.0, 2.0, 0.5)[number % 3]
         row = {"model_seconds": model * work.row_tokens / work.context_size * slow, "sae_seconds": sae * slow}
         found.append(
-            {"case": case, **row, "reference": 1e11 / slow, "base": 1.0, "peak": peak(parts(work), CPU)}
+            {"case": case, **row, "reference": 1e11 / slow, "ready": 1.0, "peak": peak(parts(work), CPU)}
         )
     return found
 
@@ -343,6 +325,12 @@ def test_rows_that_are_cut_are_compared_too(rows: list[dict[str, Any]]) -> None:
     found = {"gpu": CPU, "rates": asdict(RATES), "fitted": fit(rows, RATES), "rows": rows}
     for row in compared(found):
         assert row["time_ratio"] == pytest.approx(1, rel=0.02), row["case"]
+
+
+def test_a_chunk_is_that_of_the_courses_own_step() -> None:
+    from sae_course.training.batched import gradients  # noqa: PLC0415 - torch, which a plan does without
+
+    assert gradients.CHUNK["cpu"] == speed.CHUNK
 
 
 # The grid.
@@ -395,8 +383,8 @@ def test_one_case_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = calibrate(only=1, folder=tmp_path, show=lines.append)
     (row,) = found["rows"]
     assert row["case"] == _small()
-    assert all(row[name] > 0 for name in ("model_seconds", "sae_seconds", "reference", "base", "peak"))
-    assert 2**28 < row["base"] < row["peak"] < 2**32
+    assert all(row[name] > 0 for name in ("model_seconds", "sae_seconds", "reference", "ready", "peak"))
+    assert 2**28 < row["ready"] < row["peak"] < 2**32
     assert 1e-9 < row["model_seconds"] + row["sae_seconds"] < 1e-1
     assert lines[0].startswith("1 of 1: tinystories standard, d_sae 64")
     rates = Rates(**found["rates"])
@@ -421,7 +409,7 @@ def without_rates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def one_row(seconds: float = 1e-5) -> dict[str, float]:
-    return {"model_seconds": seconds, "sae_seconds": seconds, "reference": 1e11, "base": 1e8, "peak": 1e9}
+    return {"model_seconds": seconds, "sae_seconds": seconds, "reference": 1e11, "ready": 1e8, "peak": 1e9}
 
 
 @pytest.mark.usefixtures("without_rates")

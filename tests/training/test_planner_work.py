@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_work import PLAIN, WORK
 
 from sae_course.models import MODELS, load_model
 from sae_course.runtime import CourseError
@@ -12,13 +13,12 @@ from sae_course.training.architectures import SPARSITY
 from sae_course.training.planner import calibration, plan
 from sae_course.training.planner.machines import GIB, GPUS, NAMES, machine, smallest_above
 from sae_course.training.planner.random_model import random_model
-from sae_course.training.planner.shapes import FULL, ModelShape, of_model, shape_of
+from sae_course.training.planner.shapes import FULL, of_model, shape_of
 from sae_course.training.planner.traced import _fake
 from sae_course.training.planner.workload import (
     CPU,
     GPU,
     SECOND,
-    Workload,
     changed,
     licence,
     of_config,
@@ -29,26 +29,8 @@ from sae_course.training.presets import RECIPES, preset
 
 TINY, ATTN, OTHELLO, GEMMA = MODELS
 
-# Small primes: a product says which sizes are in it.
-PLAIN = ModelShape(n_layers=2, d_model=3, n_heads=2, d_head=5, d_mlp=7, d_vocab=11, n_ctx=13)
 GATED = replace(
     PLAIN, n_key_value_heads=1, gated=True, norms=4, norm_weights=1, positions=False, soft_cap=True
-)
-WORK = Workload(
-    model="none",
-    scale="full",
-    shape=PLAIN,
-    layers=1,
-    architecture="standard",
-    d_in=3,
-    d_sae=8,
-    context_size=10,
-    row_tokens=6,
-    training_tokens=1000,
-    train_batch_size_tokens=30,
-    n_batches_in_buffer=9,
-    store_batch_size_prompts=2,
-    eval_batch_size_prompts=3,
 )
 
 

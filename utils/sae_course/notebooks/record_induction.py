@@ -14,11 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..runtime import project_root, write_json
-from ..training import recorded_file
+from ..runtime import project_root
 from ..training.induction import FILE, LAYERS, MODEL
 from .induction_experiment import experiment, found, model
-from .recording import Row, made_by, rows_of
+from .recording import Row, rows_of, write_record
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -260,15 +259,11 @@ def main(only: str = "") -> None:
     measured_parts = rows_of(PARTS, folder(), only)
     if only:
         return
-    parts = {part: recorded_file.rounded(rows, 4) for part, rows in measured_parts.items()}
-    provenance = made_by(f"python -m {__spec__.name}") | {
+    more = {
         "models": models_compared(),
         f"other model's loss over {PIECE} steps": round(first_loss(), 4),
-        "sha256": recorded_file.checksum(parts),
     }
-    path = Path(__file__).parents[1] / "training" / "recorded" / FILE
-    write_json(path, {"provenance": provenance, "seeds": list(SEEDS), "parts": parts})
-    print(f"Written to {path.relative_to(project_root())}.")
+    write_record(FILE, measured_parts, SEEDS, f"python -m {__spec__.name}", **more)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..runtime import project_root, write_json
-from ..training import recorded_file
+from ..runtime import project_root
 from ..training.othello import FILE, PRESETS_OF
 from .othello_experiment import activations, model, of_probe, of_sae, scored
-from .recording import Row, made_by, rows_of
+from .recording import Row, rows_of, write_record
 
 if TYPE_CHECKING:
     from ..runs import Run
@@ -176,16 +175,9 @@ def main(only: str = "") -> None:
         for train in (trained, trained_on_twin, trained_by_layer):
             train(int(only))
         return
-    parts = {part: recorded_file.rounded(rows, 4) for part, rows in rows_of(PARTS, folder()).items()}
-    provenance = made_by(f"python -m {__spec__.name}") | {
-        "sha256": recorded_file.checksum(parts),
-        f"explained variance after {PIECE} steps": {
-            key: value for seed in SEEDS for key, value in piece(seed).items()
-        },
-    }
-    path = Path(__file__).parents[1] / "training" / "recorded" / FILE
-    write_json(path, {"provenance": provenance, "seeds": list(SEEDS), "parts": parts})
-    print(f"Written to {path.relative_to(project_root())}.")
+    pieces = {key: value for seed in SEEDS for key, value in piece(seed).items()}
+    more = {f"explained variance after {PIECE} steps": pieces}
+    write_record(FILE, rows_of(PARTS, folder()), SEEDS, f"python -m {__spec__.name}", **more)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import os
 import platform
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..runtime import read_json, write_json
+from ..runtime import project_root, read_json, write_json
+from ..training import recorded_file
 
 Row = dict[str, Any]
 
@@ -50,3 +51,19 @@ def made_by(command: str) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread",
         "versions": {name: version(name) for name in ("sae-lens", "transformer-lens", "torch")},
     }
+
+
+def write_record(
+    file: str, parts: Mapping[str, list[Row]], seeds: Sequence[int], command: str, **provenance: Any
+) -> None:
+    """Write a chapter's record to ``recorded/``: floats to four digits, a checksum, where it is from.
+
+    Args:
+        command: that makes it again.
+        provenance: what else belongs to it.
+    """
+    rounded = {part: recorded_file.rounded(rows, 4) for part, rows in parts.items()}
+    whole = made_by(command) | {"sha256": recorded_file.checksum(rounded)} | provenance
+    path = Path(recorded_file.__file__).parent / "recorded" / file
+    write_json(path, {"provenance": whole, "seeds": list(seeds), "parts": rounded})
+    print(f"Written to {path.relative_to(project_root())}.")

@@ -1,12 +1,11 @@
 """Chapter 07's settings, its finished SAE at either scale, the configuration it plans, and its record."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..models.names import choose_scale, entry
 from ..runtime import CourseError
-from . import recorded_file
+from . import chapter_settings, recorded_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +46,7 @@ class GemmaConfig:
     seed: int = 0
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:16} {value}" for name, value in dataclasses.asdict(self).items())
+        return chapter_settings.shown(self, 16)
 
 
 def gemma_config(**changes: Any) -> GemmaConfig:
@@ -56,10 +55,7 @@ def gemma_config(**changes: Any) -> GemmaConfig:
     Raises:
         CourseError: for a setting that there isn't.
     """
-    known = [field.name for field in dataclasses.fields(GemmaConfig)]
-    if unknown := [name for name in changes if name not in known]:
-        raise CourseError(f"Chapter 07 has no setting {unknown[0]!r}: it has {', '.join(known)}.")
-    return GemmaConfig(**changes)
+    return chapter_settings.changed(GemmaConfig, "07", changes)
 
 
 def full_run(architecture: str | None = None, **changes: Any) -> "LanguageModelSAERunnerConfig[Any]":
@@ -119,9 +115,4 @@ def recorded_gemma(part: str) -> "pd.DataFrame":
     Raises:
         CourseError: for a part that there isn't, and when the file was changed after it was recorded.
     """
-    import pandas as pd  # noqa: PLC0415 - half a second
-
-    parts = recorded_file.untouched(FILE, recorded_file.read(FILE), "parts")
-    if part not in parts:
-        raise CourseError(f'Chapter 07\'s record has no part "{part}": it has {", ".join(parts)}.')
-    return pd.DataFrame(parts[part])
+    return recorded_file.part_of(FILE, part, "07")

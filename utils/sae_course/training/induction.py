@@ -3,13 +3,12 @@
 What the chapter quotes from runs that were made once is read here, too (`recorded_induction`).
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..models.names import choose_scale, entry
 from ..runtime import CourseError
-from . import recorded_file
+from . import chapter_settings, recorded_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +55,7 @@ class InductionConfig:
     seed: int = 0
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:16} {value}" for name, value in dataclasses.asdict(self).items())
+        return chapter_settings.shown(self, 16)
 
 
 def induction_config(**changes: Any) -> InductionConfig:
@@ -65,11 +64,7 @@ def induction_config(**changes: Any) -> InductionConfig:
     Raises:
         CourseError: for a setting that there isn't.
     """
-    unknown = [name for name in changes if name not in {f.name for f in dataclasses.fields(InductionConfig)}]
-    if unknown:
-        known = ", ".join(field.name for field in dataclasses.fields(InductionConfig))
-        raise CourseError(f"Chapter 05 has no setting {unknown[0]!r}: it has {known}.")
-    return InductionConfig(**changes)
+    return chapter_settings.changed(InductionConfig, "05", changes)
 
 
 def sae_config(layer: int, scale: str | None = None, **changes: Any) -> "LanguageModelSAERunnerConfig[Any]":
@@ -130,9 +125,4 @@ def recorded_induction(part: str) -> "pd.DataFrame":
     Raises:
         CourseError: for a part that there isn't, and when the file was changed after it was recorded.
     """
-    import pandas as pd  # noqa: PLC0415 - half a second
-
-    parts = recorded_file.untouched(FILE, recorded_file.read(FILE), "parts")
-    if part not in parts:
-        raise CourseError(f'Chapter 05\'s record has no part "{part}": it has {", ".join(parts)}.')
-    return pd.DataFrame(parts[part])
+    return recorded_file.part_of(FILE, part, "05")

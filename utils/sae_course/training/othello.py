@@ -4,13 +4,12 @@ At mini scale everything is trained by the chapter, shipped with the course or r
 SAE and the linear probes are those that were published for OthelloGPT.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..models.names import choose_scale, entry
 from ..runtime import CourseError
-from . import recorded_file
+from . import chapter_settings, recorded_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +71,7 @@ class OthelloConfig:
     seed: int = 0
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:14} {value}" for name, value in dataclasses.asdict(self).items())
+        return chapter_settings.shown(self, 14)
 
 
 def othello_config(**changes: Any) -> OthelloConfig:
@@ -81,10 +80,7 @@ def othello_config(**changes: Any) -> OthelloConfig:
     Raises:
         CourseError: for a setting that there isn't.
     """
-    known = [field.name for field in dataclasses.fields(OthelloConfig)]
-    if unknown := [name for name in changes if name not in known]:
-        raise CourseError(f"Chapter 06 has no setting {unknown[0]!r}: it has {', '.join(known)}.")
-    return OthelloConfig(**changes)
+    return chapter_settings.changed(OthelloConfig, "06", changes)
 
 
 def sae_config(
@@ -171,9 +167,4 @@ def recorded_othello(part: str) -> "pd.DataFrame":
     Raises:
         CourseError: for a part that there isn't, and when the file was changed after it was recorded.
     """
-    import pandas as pd  # noqa: PLC0415 - half a second
-
-    parts = recorded_file.untouched(FILE, recorded_file.read(FILE), "parts")
-    if part not in parts:
-        raise CourseError(f'Chapter 06\'s record has no part "{part}": it has {", ".join(parts)}.')
-    return pd.DataFrame(parts[part])
+    return recorded_file.part_of(FILE, part, "06")

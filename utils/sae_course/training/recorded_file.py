@@ -54,6 +54,20 @@ def untouched(file: str, found: dict[str, Any], part: str, sha256: str = "sha256
     return found[part]
 
 
+def part_of(file: str, part: str, chapter: str) -> "pd.DataFrame":
+    """One part of a chapter's record, a row for each of its rows.
+
+    Raises:
+        CourseError: for a part that there isn't, and when the file was changed after it was recorded.
+    """
+    import pandas as pd  # noqa: PLC0415 - half a second
+
+    parts = untouched(file, read(file), "parts")
+    if part not in parts:
+        raise CourseError(f'Chapter {chapter}\'s record has no part "{part}": it has {", ".join(parts)}.')
+    return pd.DataFrame(parts[part])
+
+
 def over_seeds(rows: "pd.DataFrame", by: str | Sequence[str], forms: Mapping[str, str]) -> "pd.DataFrame":
     """A table of mean ± standard deviation over the seeds.
 

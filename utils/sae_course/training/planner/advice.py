@@ -1,6 +1,5 @@
 """What to change in a run that doesn't fit: what costs nothing first, the SAE itself last."""
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -109,7 +108,7 @@ def _halves(value: int) -> Iterator[int]:
 
 
 def _with(work: Workload, setting: str, value: Any) -> Workload:
-    return dataclasses.replace(changed(work, {setting: value}))
+    return changed(work, {setting: value})
 
 
 def _needed(work: Workload, made: list[tuple[str, Any, str]], machine: Machine) -> list[tuple[str, Any, str]]:

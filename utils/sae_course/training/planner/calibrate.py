@@ -14,7 +14,6 @@ from typing import Any
 
 from ...runtime import CourseError, home, write_json
 from ..recorded_file import checksum
-from . import calibration
 from .calibration import Rates, own_file
 from .grid import cpu_grid, cuda_grid
 from .machines import CPU, GPUS, Machine
@@ -272,8 +271,3 @@ def compared(found: dict[str, Any]) -> list[dict[str, Any]]:
         row["memory_ratio"] = row["planned_bytes"] / row["peak_bytes"]
         row["time_ratio"] = row["planned_seconds"] / row["seconds"] / off
     return table
-
-
-def shipped_rows() -> list[dict[str, Any]]:
-    """`compared`, of what the course ships."""
-    return compared(calibration.shipped())

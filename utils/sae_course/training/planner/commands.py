@@ -106,10 +106,15 @@ def _setting(text: str) -> tuple[str, object]:
 
 
 def _calibrate(gpu: str) -> None:
+    from ...runtime import home  # noqa: PLC0415
     from .calibrate import calibrate, compared  # noqa: PLC0415 - seconds
+    from .calibration import own_file  # noqa: PLC0415
     from .page import table  # noqa: PLC0415
 
     if gpu not in ("cpu", "cuda"):
         raise CourseError(f'--calibrate measures the machine at hand: --gpu cpu or --gpu cuda, not "{gpu}".')
     found = calibrate(device=gpu, show=click.echo)
+    rates = found["rates"]
+    click.echo(f"\n{rates['machine']}, {rates['date']}, {rates['threads']} threads")
     click.echo(table(compared(found)))
+    click.echo(f"Kept in {home() / own_file(found['gpu'])}: plans use it from now on.")

@@ -62,7 +62,7 @@ def machine(name: str) -> Machine:
 
         return processor()
     hint = " A100-40 and A100-80 are its two sizes." if str(name).lower() == "a100" else ""
-    raise CourseError(f'The planner knows no GPU "{name}": use {", ".join(GPUS)} or {CPU}.{hint}')
+    raise CourseError(f'The planner knows no GPU "{name}": use {", ".join(NAMES[:-1])} or {NAMES[-1]}.{hint}')
 
 
 def smallest_above(bytes_needed: int) -> Machine | None:

@@ -28,7 +28,6 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
     from ..learners import learners_for  # noqa: PLC0415
 
     keep_freed_memory()
-    base = resident()
     cfg, source = run_of(case)
     weights = sum(one.numel() * one.element_size() for one in source.model.parameters())
     ready = resident() - weights
@@ -61,10 +60,8 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
         "model_seconds": min(filling / read, again / read_again),
         "sae_seconds": statistics.median(seconds[DROPPED:]) / cfg.train_batch_size_tokens,
         "reference": statistics.median(rates),
-        "base": base,
         "ready": ready,
         "peak": peak,
-        "reserved": torch.cuda.max_memory_reserved() if cuda else 0,
     }
 
 

@@ -46,11 +46,10 @@ _MEASURED = """\
 
 {date}, {threads} thread; `sae-course plan --calibrate` makes this table for your machine. Memory is the
 process's peak (VmHWM), the plan's in proportion to it. Time is that of a token, model and SAE, as a ratio
-between configurations: the plan's seconds over the measured ones, divided by the mean of that ratio. Each
+between configurations: the plan's seconds over the measured ones, divided by their geometric mean. Each
 measurement is one process; a reference product, timed between the steps, corrects for a slow moment of this
-shared machine. "fitted" are the rows that the machine's rates
-come from; the others are predicted. Memory's constants (`CPU_STEP` and its neighbours) were chosen on an
-earlier measurement of the same grid.
+shared machine. "fitted" are the rows that the machine's rates come from; the others are predicted. Memory's
+constants (`CPU_STEP` and its neighbours) were chosen on an earlier measurement of the same grid.
 
 {table}
 
