@@ -8,7 +8,6 @@ import errno
 import io
 import json
 import os
-import pickle
 import shutil
 import sys
 import time
@@ -22,7 +21,7 @@ from typing import Any
 
 HERE = Path(sys.argv[1])
 sys.path.insert(0, str(Path(__file__).parent))
-from loopback_hub import LoopbackHub, Repository  # noqa: E402
+from loopback import LoopbackHub, Repository  # noqa: E402
 
 hub = LoopbackHub()
 os.environ |= {"HF_ENDPOINT": hub.address, "HF_HOME": str(HERE / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
@@ -32,13 +31,19 @@ os.environ.pop("HF_HUB_OFFLINE", None)
 
 import huggingface_hub.file_download as downloads  # noqa: E402
 import numpy as np  # noqa: E402
-import pyarrow as pa  # noqa: E402
-import pyarrow.parquet as pq  # noqa: E402
+import published as of  # noqa: E402
 import torch  # noqa: E402
 from huggingface_hub import constants  # noqa: E402
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
-from transformer_lens import HookedTransformer, HookedTransformerConfig  # noqa: E402
-from transformers import GPTNeoConfig, GPTNeoForCausalLM  # noqa: E402
+from published import (  # noqa: E402
+    ATTN,
+    GEMMA,
+    GEMMA_SCOPE,
+    OTHELLO,
+    SMALL,
+    STORIES,
+    STORY_TOKENS,
+    saved,
+)
 
 from sae_course.evals import harvest  # noqa: E402
 from sae_course.models import load_model, names, random_twin, streams, token_stream, truth  # noqa: E402
@@ -49,12 +54,6 @@ from sae_course.training.othello import PROBES, PUBLISHED, finished_sae, publish
 torch.set_num_threads(1)
 time.sleep = lambda seconds: None  # the libraries wait between attempts; here each attempt ends the same
 
-ATTN = "NeelNanda/Attn-Only-2L512W-Shortformer-6B-big-lr"
-OTHELLO = "Baidicoot/Othello-GPT-Transformer-Lens"
-STORIES = "roneneldan/TinyStories-1Layer-21M"
-STORY_TOKENS = "datasets/apollo-research/roneneldan-TinyStories-tokenizer-gpt2"
-GEMMA = "google/gemma-2-2b"
-GEMMA_SCOPE = "google/gemma-scope-2b-pt-res"
 WITNESS = HERE / "written by a pickle"
 
 
@@ -63,144 +62,6 @@ class Malicious:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.write_text, (WITNESS, "gotcha")
-
-
-def saved(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(value, buffer, pickle_module=pickle)
-    return buffer.getvalue()
-
-
-def tokenizer_files() -> dict[str, bytes]:
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: index for index, token in enumerate(["<|endoftext|>", *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<|endoftext|>"])
-    special = dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
-    settings = special | {"tokenizer_class": "PreTrainedTokenizerFast"}
-    return {
-        "tokenizer.json": tokenizer.to_str().encode(),
-        "tokenizer_config.json": json.dumps(settings).encode(),
-    }
-
-
-def attention_only() -> Repository:
-    shape = {"n_layers": 2, "d_model": 16, "n_ctx": 32, "d_head": 8, "n_heads": 2, "d_vocab": 257}
-    cfg = HookedTransformerConfig(
-        **shape, attn_only=True, positional_embedding_type="shortformer", normalization_type="LN", seed=1
-    )
-    torch.manual_seed(0)
-    state = HookedTransformer(cfg).state_dict()
-    config = shape | {
-        "d_mlp": 64,
-        "act_fn": "solu_ln",
-        "attn_only": True,
-        "normalization": "LN",
-        "shortformer_pos": True,
-        "tokenizer_name": "EleutherAI/gpt-neox-20b",
-    }
-    files = {
-        "config.json": json.dumps(config).encode(),
-        "checkpoints/tokens_1.pth": b"",
-        "model_final.pth": saved(state),
-    }
-    return Repository(files)
-
-
-def othello() -> Repository:
-    """minGPT's names, as the published file has them."""
-    width, n_layers = 16, 2
-    torch.manual_seed(0)
-
-    def linear(name: str, out: int, into: int) -> dict[str, torch.Tensor]:
-        return {f"{name}.weight": torch.randn(out, into) * 0.1, f"{name}.bias": torch.randn(out) * 0.1}
-
-    state = {"tok_emb.weight": torch.randn(61, width), "pos_emb": torch.randn(1, 59, width)}
-    for layer in range(n_layers):
-        block = f"blocks.{layer}"
-        for norm in ("ln1", "ln2"):
-            state |= {f"{block}.{norm}.weight": torch.ones(width), f"{block}.{norm}.bias": torch.zeros(width)}
-        for part in ("query", "key", "value", "proj"):
-            state |= linear(f"{block}.attn.{part}", width, width)
-        state |= linear(f"{block}.mlp.0", 4 * width, width) | linear(f"{block}.mlp.2", width, 4 * width)
-    state |= {"ln_f.weight": torch.ones(width), "ln_f.bias": torch.zeros(width)}
-    state |= {"head.weight": torch.randn(61, width) * 0.1}
-    config = {
-        "architecture": "mingpt",
-        "n_layers": n_layers,
-        "d_model": width,
-        "d_mlp": 4 * width,
-        "d_head": 8,
-        "n_heads": 2,
-        "n_ctx": 59,
-        "d_vocab": 61,
-        "act_fn": "gelu",
-        "attn_only": False,
-        "normalization": "LN",
-    }
-    return Repository({"config.json": json.dumps(config).encode(), "synthetic_final.pth": saved(state)})
-
-
-def othello_sae() -> Repository:
-    """A Gated SAE as SAELens 6 saves them, under the published name, and probes as a pickle of tensors."""
-    from sae_lens import SAE  # noqa: PLC0415
-
-    settings = {"architecture": "gated", "d_in": 64, "d_sae": 32, "dtype": "float32", "device": "cpu"}
-    metadata = {"model_name": "othello-gpt", "hook_name": "blocks.1.mlp.hook_post", "seqpos_slice": [5, -5]}
-    sae = SAE.from_dict(settings | {"metadata": metadata})
-    folder = HERE / "an SAE"
-    sae.save_model(str(folder))
-    files = {f"{PUBLISHED[1]}/{path.name}": path.read_bytes() for path in folder.iterdir()}
-    return Repository(files | {PROBES: saved({"theirs vs mine": torch.randn(16, 8, 8)})})
-
-
-def gemma_scope() -> Repository:
-    """A Gemma Scope SAE at its true sizes and in its format, nearly all zeros: compressed it is small."""
-    W_enc = np.zeros((2304, 16384), dtype=np.float32)
-    W_enc[0, :8] = 1.0
-    arrays = {
-        "W_enc": W_enc,
-        "W_dec": W_enc.T.copy(),
-        "b_enc": np.zeros(16384, dtype=np.float32),
-        "b_dec": np.zeros(2304, dtype=np.float32),
-        "threshold": np.full(16384, 0.5, dtype=np.float32),
-    }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return Repository({"layer_12/width_16k/average_l0_82/params.npz": buffer.getvalue()})
-
-
-def stories() -> Repository:
-    """A small GPT-Neo in the old format, with ``pytorch_model.bin``, which is what is published."""
-    torch.manual_seed(0)
-    config = GPTNeoConfig(
-        vocab_size=257,
-        hidden_size=16,
-        num_layers=1,
-        num_heads=2,
-        attention_types=[[["global"], 1]],
-        max_position_embeddings=2048,
-        intermediate_size=64,
-    )
-    config.architectures = ["GPTNeoForCausalLM"]
-    state = GPTNeoForCausalLM(config).state_dict()
-    return Repository(
-        {"config.json": config.to_json_string().encode(), "pytorch_model.bin": saved(state)}
-        | tokenizer_files()
-    )
-
-
-def story_tokens() -> Repository:
-    rows = np.random.default_rng(0).integers(1, 257, (2300, 520))
-    rows[:, 0] = 0
-    rows[:, 1] = np.arange(2300) % 257
-    buffer = io.BytesIO()
-    pq.write_table(pa.table({"input_ids": list(rows.astype(np.int32))}), buffer)
-    return Repository(
-        {"README.md": b"---\n{}\n---\n", "data/train-00000-of-00001.parquet": buffer.getvalue()}
-    )
 
 
 results: dict[str, Any] = {}
@@ -428,14 +289,14 @@ def no_network() -> None:
 
 def main() -> None:
     hub.repositories |= {
-        ATTN: attention_only(),
-        OTHELLO: othello(),
-        PUBLISHED[0]: othello_sae(),
-        GEMMA_SCOPE: gemma_scope(),
-        STORIES: stories(),
-        STORY_TOKENS: story_tokens(),
+        ATTN: of.attention_only(SMALL.attention),
+        OTHELLO: of.othello(SMALL.othello),
+        PUBLISHED[0]: of.othello_sae(SMALL),
+        GEMMA_SCOPE: of.gemma_scope(),
+        STORIES: of.stories(SMALL.stories),
+        STORY_TOKENS: of.tokens(SMALL.rows, SMALL.row, SMALL.stories.d_vocab),
         GEMMA: Repository({"config.json": b"{}"}, "gated"),
-        "EleutherAI/gpt-neox-20b": Repository(tokenizer_files()),
+        of.NEOX_TOKENIZER: Repository(of.tokenizer_files()),
     }
     # Gemma's needs more memory than a small machine has; that is refused first, and is not the question yet.
     names.MODELS["gemma-2-2b"] = replace(names.MODELS["gemma-2-2b"], memory=0.1)

@@ -5,6 +5,7 @@ import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlparse
 
@@ -15,16 +16,30 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Repository:
     """What the hub holds under one name, and how it behaves when it is asked for it."""
 
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes | Path] = field(default_factory=dict)
+    """Contents, or where they lie: a large file is streamed from disk."""
     behaviour: Literal["serve", "gated", "gated, logged out", "gone", "broken", "cut off"] = "serve"
     """``cut off``: every large file ends in the middle. ``broken``: the hub answers with status 500."""
+    _etags: dict[str, str] = field(default_factory=dict)
+    """Of files on disk, which are hashed once."""
 
     def etag(self, path: str) -> str:
         """As the hub names files: a large one by its SHA-256, a small one by its git hash."""
+        if path not in self._etags:
+            data = self.files[path]
+            if isinstance(data, Path):
+                with data.open("rb") as file:
+                    self._etags[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            elif path.endswith((".json", ".md", ".txt")):
+                return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+            else:
+                return hashlib.sha256(data).hexdigest()
+        return self._etags[path]
+
+    def size(self, path: str) -> int:
+        """In bytes."""
         data = self.files[path]
-        if path.endswith((".json", ".md", ".txt")):
-            return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-        return hashlib.sha256(data).hexdigest()
+        return data.stat().st_size if isinstance(data, Path) else len(data)
 
 
 class LoopbackHub:
@@ -80,8 +95,13 @@ class LoopbackHub:
 
             def _api(self, repository: Repository, kind: str, rest: str, query: str, body: bool) -> None:
                 entries = [
-                    {"type": "file", "path": path, "size": len(data), "oid": repository.etag(path)[:40]}
-                    for path, data in sorted(repository.files.items())
+                    {
+                        "type": "file",
+                        "path": path,
+                        "size": repository.size(path),
+                        "oid": repository.etag(path)[:40],
+                    }
+                    for path in sorted(repository.files)
                 ]
                 if rest.startswith("tree/"):
                     folder = rest.partition("/")[2].partition("/")[2]
@@ -120,35 +140,48 @@ class LoopbackHub:
                 if path not in repository.files:
                     headers = {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}
                     return self._send(404, b"", headers, body)
-                data = repository.files[path]
+                size = repository.size(path)
                 headers = {
                     "ETag": f'"{repository.etag(path)}"',
                     "X-Repo-Commit": COMMIT,
                     "Accept-Ranges": "bytes",
                 }
-                status = 200
+                status, first, stop = 200, 0, size
                 if (asked := self.headers.get("Range")) and asked.startswith("bytes="):
-                    first, _, last = asked.removeprefix("bytes=").partition("-")
-                    stop = min(int(last) + 1 if last else len(data), len(data))
-                    headers["Content-Range"] = f"bytes {first}-{stop - 1}/{len(data)}"
-                    status, data = 206, data[int(first) : stop]
-                cut = repository.behaviour == "cut off" and len(data) > 1000
-                return self._send(status, data, headers, body, sent=500 if cut else len(data))
+                    begin, _, last = asked.removeprefix("bytes=").partition("-")
+                    first, stop = int(begin), min(int(last) + 1 if last else size, size)
+                    headers["Content-Range"] = f"bytes {first}-{stop - 1}/{size}"
+                    status = 206
+                cut = repository.behaviour == "cut off" and stop - first > 1000
+                self._head(status, headers, stop - first)
+                if body:
+                    self._contents(repository.files[path], first, first + 500 if cut else stop)
+
+            def _contents(self, data: bytes | Path, first: int, stop: int) -> None:
+                if isinstance(data, bytes):
+                    self.wfile.write(data[first:stop])
+                    return
+                with data.open("rb") as file:
+                    file.seek(first)
+                    while first < stop and (part := file.read(min(2**22, stop - first))):
+                        self.wfile.write(part)
+                        first += len(part)
 
             def _json(self, value: object, body: bool) -> None:
                 self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"}, body)
 
-            def _send(
-                self, status: int, data: bytes, headers: dict[str, str], body: bool, sent: int | None = None
-            ) -> None:
+            def _send(self, status: int, data: bytes, headers: dict[str, str], body: bool) -> None:
+                self._head(status, headers, len(data))
+                if body:
+                    self.wfile.write(data)
+
+            def _head(self, status: int, headers: dict[str, str], length: int) -> None:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Content-Length", str(length))
                 self.send_header("Connection", "close")
                 self.end_headers()
-                if body:
-                    self.wfile.write(data[:sent])
 
         return Handler
 

@@ -14,9 +14,9 @@ MINI = 'go on with scale="mini"'
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """All scenarios of ``hub_session.py``, run once in a process of their own."""
+    """All scenarios of ``session.py``, run once in a process of their own."""
     folder = tmp_path_factory.mktemp("hub")
-    script = Path(__file__).with_name("hub_session.py")
+    script = Path(__file__).with_name("session.py")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, str(script), str(folder)],
@@ -134,7 +134,7 @@ def test_mini_data_need_no_network(session: dict[str, Any]) -> None:
 
 
 def test_the_published_sae_of_othello_loads_and_fits_its_model(session: dict[str, Any]) -> None:
-    assert value(session, "othello SAE") == {"architecture": "gated", "latents": [1, 30, 32]}
+    assert value(session, "othello SAE") == {"architecture": "gated", "latents": [1, 30, 128]}
     told = message(session, "othello SAE gone")
     assert "SAE blocks.5.mlp.hook_post-v1 of callummcdougall/arena-demos-othellogpt could not be" in told
     assert "sae-course train othello --scale full" in told
