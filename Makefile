@@ -13,17 +13,20 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 # can't be used: without its stamp it is made anew.
 $(shell [ -x $(BIN)/python ] && [ "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)/$(ENV)" ] || rm -f $(STAMP))
 
-.PHONY: help run test lab notebooks bench check doctor constraints clean distclean
+.PHONY: help run test test-full lab notebooks bench check doctor constraints clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: $(STAMP) ## execute every chapter's solution at mini scale; CHAPTER=01 for one
 	@$(BIN)/sae-course run $(CHAPTER)
 
 test: $(STAMP) lint ## the whole test suite
 	@$(BIN)/python -m pytest tests solutions --nbmake --nbmake-timeout=600 -n 2 --dist worksteal $(ARGS)
+
+test-full: $(STAMP) ## the chapters at full scale against a hub on this machine, and sweeps; 10 minutes, 16 GB
+	@$(BIN)/python -m pytest tests -m full $(ARGS)
 
 lab: $(STAMP) ## open JupyterLab on the chapters
 	@$(BIN)/jupyter lab --notebook-dir=chapters $(ARGS)

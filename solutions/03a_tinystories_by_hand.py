@@ -552,7 +552,8 @@ for what, at in {"as warm-up ends": config.warm_up_steps, "as decay begins": con
 # Live, and short: batches of one row, mixed and not mixed.
 
 # %%
-short = replace(config, batch_size=config.context, n_steps=256, warm_up_steps=26, decay_steps=51)
+n_short = min(256, config.n_steps)
+short = replace(config, batch_size=config.context, n_steps=n_short, warm_up_steps=round(0.1 * n_short), decay_steps=round(0.2 * n_short))
 for what, setting in {"mixed": short, "not mixed": replace(short, buffer_rows=0)}.items():
     other, _ = trained(setting)
     quality = reconstruction(other, activations)

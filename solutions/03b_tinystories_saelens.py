@@ -501,7 +501,7 @@ check.scale_latent(scale_latent)
 # %%
 few, few_latents = held_out[:8], latents[:8]
 drawn = torch.randperm(len(alive), generator=torch.Generator().manual_seed(1))
-several = [int(latent) for latent in alive[drawn] if (few_latents[..., latent] > 0).any()][:24]
+several = [int(latent) for latent in alive[drawn] if (few_latents[..., latent] > 0).any()][: hand.scaled_latents]
 with torch.no_grad():
     clean = model(few).log_softmax(dim=-1)
 

@@ -794,7 +794,7 @@ def steer_best(where: str, group: str) -> pd.DataFrame:
     rows = []
     for name, one in found.table.loc[list(found.groups[group])].sort_values("F1", ascending=False).drop_duplicates("unit").iterrows():
         latent, value = int(one["unit"]), VALUE[name.split()[-1]]
-        if one["precision"] < 0.8:
+        if one["precision"] < config.steer_precision:
             continue
         test = boards_to_change((on[..., latent] == 0).cpu().numpy(), square_of(name[:2]), value)
         if test is None:

@@ -292,8 +292,12 @@ def gemma(shape: ModelShape, folder: Path) -> Repository:
 # ---------------------------------------------------------------- SAEs
 
 
-def gated_sae(d_in: int, expansion: int, hook: str, model: str, **more: Any) -> dict[str, bytes]:
-    """A Gated SAE as SAELens 6 saves them: the files of its folder. About one latent in fifty fires."""
+def gated_sae(d_in: int, expansion: int, hook: str, model: str, rms: float, **more: Any) -> dict[str, bytes]:
+    """A Gated SAE as SAELens 6 saves them: the files of its folder. About one latent in fifty fires.
+
+    Args:
+        rms: root mean square of what it reads: of the random models at their true sizes, measured.
+    """
     from safetensors.torch import save  # noqa: PLC0415
 
     d_sae = d_in * expansion
@@ -304,8 +308,8 @@ def gated_sae(d_in: int, expansion: int, hook: str, model: str, **more: Any) -> 
         "W_enc": W_dec.T.contiguous(),
         "W_dec": W_dec,
         "b_dec": torch.zeros(d_in),
-        # Of a random direction a row of norm n has a part of about n over the root of d_in.
-        "b_gate": torch.full((d_sae,), -2.0),
+        # Along a random direction an activation is as long as in any of its dimensions.
+        "b_gate": torch.full((d_sae,), -2.0 * rms),
         "b_mag": torch.zeros(d_sae),
         "r_mag": torch.zeros(d_sae),
     }
@@ -316,7 +320,7 @@ def gated_sae(d_in: int, expansion: int, hook: str, model: str, **more: Any) -> 
         "dtype": "float32",
         "device": "cpu",
         "apply_b_dec_to_input": True,
-        "normalize_activations": "expected_average_only_in" if more.pop("scaled", False) else "none",
+        "normalize_activations": "none",
         "reshape_activations": "hook_z" if "hook_z" in hook else "none",
         "metadata": {"sae_lens_version": "6.54.12", "model_name": model, "hook_name": hook, **more},
     }
@@ -326,7 +330,7 @@ def gated_sae(d_in: int, expansion: int, hook: str, model: str, **more: Any) -> 
 def story_sae(sizes: Sizes) -> Repository:
     """Named by its hook point."""
     hook = "blocks.0.hook_mlp_out"
-    saved_as = gated_sae(sizes.stories.d_model, sizes.expansion, hook, "tiny-stories-1L-21M")
+    saved_as = gated_sae(sizes.stories.d_model, sizes.expansion, hook, "tiny-stories-1L-21M", rms=0.5)
     return Repository({f"{hook}/{name}": data for name, data in saved_as.items()})
 
 
@@ -334,9 +338,9 @@ def attention_saes(sizes: Sizes) -> Repository:
     """One for each layer."""
     files: dict[str, bytes | Path] = {}
     width = sizes.attention.n_heads * sizes.attention.d_head
-    for layer in range(sizes.attention.n_layers):
+    for layer, rms in enumerate((0.25, 0.6)):
         hook = f"blocks.{layer}.attn.hook_z"
-        for name, data in gated_sae(width, sizes.expansion, hook, "attn-only-2l-demo").items():
+        for name, data in gated_sae(width, sizes.expansion, hook, "attn-only-2l-demo", rms).items():
             files[f"{hook}-v2/{name}"] = data
     return Repository(files)
 
@@ -344,7 +348,7 @@ def attention_saes(sizes: Sizes) -> Repository:
 def othello_sae(sizes: Sizes) -> Repository:
     """With linear probes beside it, as a pickle of tensors."""
     hook, shape = f"blocks.{min(5, sizes.othello.n_layers - 1)}.mlp.hook_post", sizes.othello
-    files = gated_sae(shape.d_mlp, sizes.expansion, hook, "othello-gpt", seqpos_slice=[5, -5])
+    files = gated_sae(shape.d_mlp, sizes.expansion, hook, "othello-gpt", rms=1.6, seqpos_slice=[5, -5])
     served: dict[str, bytes | Path] = {
         f"blocks.5.mlp.hook_post-v1/{name}": data for name, data in files.items()
     }
@@ -371,10 +375,19 @@ def gemma_scope() -> Repository:
 # ---------------------------------------------------------------- tokens
 
 
-def tokens(n_rows: int, length: int, d_vocab: int, column: str = "input_ids") -> Repository:
-    """Rows of random tokens in a parquet shard: BOS (0), the row's number, and others."""
-    rows = np.random.default_rng(0).integers(1, d_vocab, (n_rows, length))
-    rows[:, 0] = 0
+def tokens(n_rows: int, length: int, d_vocab: int, column: str = "input_ids", bos: int = 0) -> Repository:
+    """Rows of random tokens in a parquet shard: BOS, the row's number, and others.
+
+    Half of them are letters and signs, a few of which are frequent, as in text: labels of published text are
+    true somewhere.
+    """
+    draws = np.random.default_rng(0)
+    rows = draws.integers(1, d_vocab, (n_rows, length))
+    n_signs = min(256, d_vocab - 1)
+    chances = 1 / np.arange(1, n_signs + 1)
+    signs = draws.choice(np.arange(1, n_signs + 1), rows.shape, p=chances / chances.sum())
+    rows = np.where(draws.random(rows.shape) < 0.5, signs, rows)
+    rows[:, 0] = bos
     rows[:, 1] = np.arange(n_rows) % min(257, d_vocab)
     return _rows(rows, column)
 

@@ -222,19 +222,29 @@ def published_config(wanted: Entry, device: str) -> Any:
     source = Source(wanted, "model")
     with fetching(source), deprecated():
         ask(source)
-        return get_pretrained_model_config(wanted.name, device=device)
+        return get_pretrained_model_config(wanted.name, device=device, first_n_layers=kept_layers(wanted))
+
+
+def kept_layers(wanted: Entry) -> int | None:
+    """The first layers of the published model that this session loads; None for all."""
+    return wanted.smoke_layers if current().smoke else None
 
 
 def _published(wanted: Entry, device: str, dtype: str) -> tuple["HookedSAETransformer", str, str]:
-    _enough_memory(wanted, 1.0 if dtype == "float32" else 0.5)
+    kept = kept_layers(wanted)
+    # The embedding, of which there are two copies, is most of what a few layers take.
+    _enough_memory(wanted, (1.0 if dtype == "float32" else 0.5) * (1.0 if kept is None else 0.5))
     with deprecated():
         from sae_lens import HookedSAETransformer  # noqa: PLC0415 - seconds
     source = Source(wanted, "model")
     # TransformerLens prints a line of its own; ours says more.
     with fetching(source), deprecated(), contextlib.redirect_stdout(io.StringIO()):
         ask(source)
-        model = HookedSAETransformer.from_pretrained_no_processing(wanted.name, device=device, dtype=dtype)
-    return model.eval(), f"the published {wanted.repository}", ""
+        model = HookedSAETransformer.from_pretrained_no_processing(
+            wanted.name, device=device, dtype=dtype, first_n_layers=kept
+        )
+    part = f", the first {kept} layers" if kept else ""
+    return model.eval(), f"the published {wanted.repository}{part}", ""
 
 
 def _enough_memory(wanted: Entry, share: float) -> None:

@@ -37,6 +37,8 @@ class Entry:
     """The page on which a gated model's licence is accepted; empty where there is no gate."""
     memory: float = 1.0
     """Memory that loading the published model takes, in GB: its weights in float32, twice."""
+    smoke_layers: int | None = None
+    """Layers of it that a smoke run (`Session.smoke`) keeps; all when None."""
 
     @property
     def own(self) -> bool:
@@ -85,6 +87,7 @@ _ENTRIES = (
         Dataset("chanind/openwebtext-gemma", n_ctx=1024, bos=True),
         licence="https://huggingface.co/google/gemma-2-2b",
         memory=21.0,
+        smoke_layers=3,
     ),
 )
 MODELS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

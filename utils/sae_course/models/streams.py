@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..runtime import CourseError
+from ..runtime import CourseError, current
 from ..runtime.streams import stream_seed
 from .batches import DRILL_EVERY, drills
 from .hub import Source, ask, fetching
@@ -22,6 +22,8 @@ SHARDS, BLOCKS = 2**12, 8
 _ROWS = 256  # in a block of stories; a multiple of the stories' own blocks
 HELD_OUT = 2_000
 """Rows at the beginning of a published dataset's training split that are the test split here."""
+SMOKE_TOKENS = 48
+"""Of each row of published text, in a smoke run (`Session.smoke`)."""
 _MIXED = 1_000  # rows that a shuffled published stream holds in memory
 
 Block = Callable[[int], np.ndarray]
@@ -136,15 +138,26 @@ def _text_rows(wanted: Entry, split: str, n_ctx: int) -> np.ndarray:
     return (own.train if split == "train" else own.held_out)[:, :n_ctx]
 
 
+def _usual_length(wanted: Entry) -> int:
+    assert wanted.dataset is not None
+    whole = wanted.dataset.n_ctx
+    return min(whole, SMOKE_TOKENS) if current().smoke and wanted.data != "othello" else whole
+
+
 def _published(wanted: Entry, split: str, seed: int, n_ctx: int | None) -> "IterableDataset":
     from datasets import load_dataset  # noqa: PLC0415 - a second
 
+    from .hub_rows import few_retries, hub_rows  # noqa: PLC0415
+    from .prefetched import stream_without_hub  # noqa: PLC0415
+
     assert wanted.dataset is not None
-    length = n_ctx or wanted.dataset.n_ctx
+    length = n_ctx or _usual_length(wanted)
     source = Source(wanted, "dataset")
-    with fetching(source):
-        ask(source)
-        stream = load_dataset(wanted.dataset.repository, split="train", streaming=True)
+    with fetching(source), few_retries():
+        stream = stream_without_hub(wanted)
+        if stream is None:
+            ask(source)
+            stream = load_dataset(wanted.dataset.repository, split="train", streaming=True)
         first = next(iter(stream))
     column = next((name for name in ("tokens", "input_ids") if name in first), None)
     if column is None:
@@ -155,6 +168,7 @@ def _published(wanted: Entry, split: str, seed: int, n_ctx: int | None) -> "Iter
         raise CourseError(
             f"The rows of {wanted.dataset.repository} have {len(first[column])} tokens; n_ctx is {length}."
         )
+    stream = hub_rows(stream, source)
     stream = stream.take(HELD_OUT) if split == "test" else stream.skip(HELD_OUT)
     if seed:
         stream = stream.shuffle(seed=seed, buffer_size=_MIXED)

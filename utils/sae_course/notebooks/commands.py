@@ -1,13 +1,15 @@
 """``sae-course build`` and ``sae-course run``: click's side of them."""
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from ..runtime import CourseError, project_root
+from ..runtime.session import Scale, smoke_asked_for
 from .source import Malformed, Problem
 
 if TYPE_CHECKING:
@@ -98,10 +100,15 @@ def _one(path: Path, root: Path, address: "Address", check: bool, execute: bool)
     type=click.Path(path_type=Path),
     help="Where the pages and executed notebooks go; build/ in the course's folder if not given.",
 )
-def run(chapters: tuple[str, ...], output: Path | None) -> None:
-    """Execute the solutions of all chapters, or of CHAPTER (01, 02a, …), and report in HTML.
+@click.option("--scale", help="mini or full; SAE_COURSE_SCALE if not given, and mini without.")
+@click.option(
+    "--smoke", is_flag=True, help="A few steps of everything: does it run here? No result means anything."
+)
+def run(chapters: tuple[str, ...], output: Path | None, scale: str | None, smoke: bool) -> None:
+    """Execute the solutions of all chapters, or of CHAPTER (03 for 03a and 03b), and report in HTML.
 
-    At mini scale unless SAE_COURSE_SCALE says otherwise. Nobody's progress is touched.
+    Before a long session on a rented machine: --scale full --smoke, which also measures the chapter's
+    published SAEs. Nobody's progress is touched.
     """
     from rich.console import Console  # noqa: PLC0415 - `--help` stays instant
 
@@ -112,7 +119,11 @@ def run(chapters: tuple[str, ...], output: Path | None) -> None:
     _require("jupytext", "nbclient", "nbconvert")
     root = project_root()
     paths = files.sources(root, chapters)
-    folder = output or root / "build"
+    folder = output or root / ("build/smoke" if smoke else "build")
+    scale = scale or os.environ.get("SAE_COURSE_SCALE") or "mini"
+    if scale not in get_args(Scale):
+        raise CourseError(f"there is no scale {scale!r}: use mini or full.")
+    how = runner.How(scale, smoke or smoke_asked_for())
     results: list[runner.Result] = []
     try:
         loaded = runner.load_all(paths, root)
@@ -120,7 +131,7 @@ def run(chapters: tuple[str, ...], output: Path | None) -> None:
         address = template.read_address(root)
         for chapter in loaded:
             with cell_progress(chapter.name) as progress:
-                results.append(runner.run_chapter(chapter, root, address, folder, progress))
+                results.append(runner.run_chapter(chapter, root, address, folder, progress, how=how))
         pages.write_report(results, folder / "report.html")
     except Malformed as error:
         for problem in error.problems:

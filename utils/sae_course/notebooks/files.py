@@ -25,6 +25,8 @@ def files_of(source: Path, root: Path) -> Files:
 def sources(root: Path, chosen: tuple[str, ...] = ()) -> list[Path]:
     """The chapters' sources, in order; with ``chosen``, only those (``1``, ``01``, a name or a path).
 
+    ``03`` is 03a and 03b, where a chapter has parts.
+
     Raises:
         CourseError: when there is no such chapter, or none at all.
     """
@@ -40,6 +42,10 @@ def sources(root: Path, chosen: tuple[str, ...] = ()) -> list[Path]:
     for wanted in chosen:
         name = wanted.replace("\\", "/").rpartition("/")[2].removesuffix(".py").removesuffix(".ipynb")
         path = by_name.get(name) or by_name.get(f"0{name}")
+        parts = [p for p in found if p.stem[:2] == name.zfill(2) and p.stem[2:3].isalpha()]
+        if path is None and parts:
+            picked += parts
+            continue
         if path is None:
             there = ", ".join(f"{p.stem.partition('_')[0]} ({p.stem.partition('_')[2]})" for p in found)
             raise CourseError(f"there is no chapter {wanted!r}: there are {there}.")

@@ -1,6 +1,5 @@
 """``sae-course run``: execute the solutions, and report."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,21 +68,43 @@ def prepare(output: Path) -> None:
     pages.write_plotly(output)
 
 
+@dataclass(frozen=True)
+class How:
+    """How chapters are run."""
+
+    scale: str = "mini"
+    smoke: bool = False
+    """A few steps of everything, and at full scale the chapter's published SAEs measured at its end."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For the kernel."""
+        return {"SAE_COURSE_SCALE": self.scale, "SAE_COURSE_SMOKE": "1" if self.smoke else ""}
+
+
+_USUAL = How()
+
+
 def run_chapter(
-    chapter: Chapter, root: Path, address: Address, output: Path, progress: CellProgress
+    chapter: Chapter,
+    root: Path,
+    address: Address,
+    output: Path,
+    progress: CellProgress,
+    *,
+    how: How = _USUAL,
 ) -> Result:
     """Execute a chapter's solution; write the executed notebook and its page to ``output``.
 
-    Scale is ``SAE_COURSE_SCALE`` if set, else mini. A chapter that fails is a result like any other.
+    A chapter that fails is a result like any other.
     """
     cells = solution_cells(chapter, address)
     made = unexecuted(chapter, address)
-    total = sum(cell.kind == "code" for cell in cells)
+    if how.smoke and how.scale == "full":
+        made.cells += _published(chapter)
+    total = sum(cell.cell_type == "code" for cell in made.cells)
     progress.start(total)
-    environment = {
-        "SAE_COURSE_SCALE": os.environ.get("SAE_COURSE_SCALE") or "mini",
-        "SAE_COURSE_RENDERER": "plotly_mimetype",
-    }
+    environment = how.environment | {"SAE_COURSE_RENDERER": "plotly_mimetype"}
     ran = execute(made, root / "solutions", environment, progress)
     for cell in made.cells:
         if cell.cell_type == "code":
@@ -93,8 +114,28 @@ def run_chapter(
     pages.write_page(made, title, output / f"{chapter.name}.html")
     error = ""
     if ran.failure is not None:
-        error = str(failure_problem(chapter, cells[ran.failure.index].origin, ran.failure.error))
+        index = ran.failure.index
+        error = (
+            str(failure_problem(chapter, cells[index].origin, ran.failure.error))
+            if index < len(cells)
+            else f"its published SAEs: {ran.failure.error}"
+        )
     return Result(chapter.name, title, ran.seconds, ran.cells, total, ran.peak_bytes, _headline(made), error)
+
+
+def _published(chapter: Chapter) -> list[Any]:
+    """Cells that load, attach and measure the chapter's published SAEs, on the chapter's own model."""
+    from nbformat.v4 import new_code_cell  # noqa: PLC0415
+
+    from ..training.published import of_chapter  # noqa: PLC0415
+
+    return [
+        new_code_cell(
+            "from sae_course.training.published import measure_published\n"
+            f'measure_published("{preset}", globals().get("model"))'
+        )
+        for preset in of_chapter(chapter.number)
+    ]
 
 
 def _headline(notebook: Any) -> str:

@@ -26,6 +26,8 @@ class Session:
     seed: int = 0
     notebook: str = ""
     """``chapters/01_toy_superposition``, say; empty outside a chapter."""
+    smoke: bool = False
+    """Whether everything is cut to a few steps, to see that a chapter runs: no result means anything."""
 
     @property
     def chapter(self) -> str:
@@ -44,6 +46,11 @@ _current = Session()
 def current() -> Session:
     """The session that `setup` made; mini, CPU and seed 0 before it was called."""
     return _current
+
+
+def smoke_asked_for() -> bool:
+    """Whether ``SAE_COURSE_SMOKE`` is set: everything a chapter does, in a few steps."""
+    return os.environ.get("SAE_COURSE_SMOKE", "") not in ("", "0")
 
 
 def setup(
@@ -85,10 +92,13 @@ def setup(
     torch.manual_seed(seed)
     theme.apply(on_colab)
 
-    _current = Session(scale=chosen_scale, device=chosen_device, seed=seed, notebook=notebook)
+    smoke = smoke_asked_for()
+    _current = Session(scale=chosen_scale, device=chosen_device, seed=seed, notebook=notebook, smoke=smoke)
     threads = f", {torch.get_num_threads()} threads" if chosen_device == "cpu" else ""
     chapter = f"chapter {_current.chapter} · " if _current.chapter else ""
     print(f"{chapter}scale {chosen_scale} ({why}) · device {chosen_device}{threads} · seed {seed}")
+    if smoke:
+        print("A smoke run (SAE_COURSE_SMOKE): a few steps of everything, so that no result means anything.")
     if on_colab:
         where = (
             f"kept in {home()}" if keep_on_drive else "lost with this runtime, unless KEEP_ON_DRIVE is ticked"

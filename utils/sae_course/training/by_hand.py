@@ -4,6 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from .smoke import settings
+
 
 @dataclass(frozen=True)
 class HandConfig:
@@ -36,6 +38,8 @@ class HandConfig:
     """Rows whose activations the buffer holds."""
     seed: int
     device: str
+    scaled_latents: int = 24
+    """Latents that chapter 03b scales, one by one."""
 
     @property
     def capacity(self) -> int:
@@ -82,4 +86,4 @@ def hand_config(scale: str | None = None, **changes: Any) -> HandConfig:
         seed=cfg.seed,
         device=cfg.device,
     )
-    return dataclasses.replace(config, **changes)
+    return dataclasses.replace(config, **settings({"scaled_latents": 2}, changes))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..models.names import choose_scale, entry
-from ..runtime import CourseError
 from . import chapter_settings, recorded_file
 
 if TYPE_CHECKING:
@@ -12,9 +11,6 @@ if TYPE_CHECKING:
     from sae_lens import SAE, LanguageModelSAERunnerConfig
 
 MODEL, PRESET, FILE, SHIPPED = "gemma-2-2b", "gemma", "gemma.json", "gemma"
-PUBLISHED = ("gemma-scope-2b-pt-res-canonical", "layer_12/width_16k/canonical")
-"""SAELens' name of Gemma Scope's residual-stream SAEs, and of the one at layer 12 with 16 k latents,
-L0 82."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +45,27 @@ class GemmaConfig:
         return chapter_settings.shown(self, 16)
 
 
+_SMOKE = {
+    "profile_rows": 10,
+    "profile_context": 48,
+    "small_tokens": 400,
+    "small_steps": 100,
+    "live_tokens": 256,
+    "live_buffer": 2,
+    "live_norm_batches": 1,
+    "live_eval_batches": 1,
+    "measure_rows": 2,
+}
+"""In a smoke run."""
+
+
 def gemma_config(**changes: Any) -> GemmaConfig:
     """Chapter 07's settings, with other values for any field.
 
     Raises:
         CourseError: for a setting that there isn't.
     """
-    return chapter_settings.changed(GemmaConfig, "07", changes)
+    return chapter_settings.changed(GemmaConfig, "07", changes, _SMOKE)
 
 
 def full_run(architecture: str | None = None, **changes: Any) -> "LanguageModelSAERunnerConfig[Any]":
@@ -71,7 +81,7 @@ def full_run(architecture: str | None = None, **changes: Any) -> "LanguageModelS
     from .presets import preset  # noqa: PLC0415 - SAELens, seconds
     from .settings import change  # noqa: PLC0415
 
-    cfg = preset(PRESET, "full", "today", architecture=architecture, **changes)
+    cfg = preset(PRESET, "full", "today", architecture=architecture, smoke=False, **changes)
     rows = {"eval_batch_size_prompts": cfg.store_batch_size_prompts, "n_eval_batches": 8}
     return change(cfg, device="cuda", autocast=True, autocast_lm=True, **rows)
 
@@ -86,21 +96,13 @@ def finished_sae(scale: str | None = None, *, device: str | None = None) -> "SAE
         CourseError: for a scale that there isn't, and when the hub can't be read.
     """
     from ..runtime import current  # noqa: PLC0415
+    from .published import published_sae  # noqa: PLC0415
     from .shipped import shipped_run  # noqa: PLC0415
 
     device = device or current().device
     if choose_scale(entry(MODEL), scale) == "mini":
         return shipped_run(SHIPPED).sae(device)
-    from sae_lens import SAE  # noqa: PLC0415 - seconds
-
-    try:
-        return SAE.from_pretrained(*PUBLISHED, device=device)
-    except Exception as error:
-        words = " ".join(str(error).split())[:200]
-        raise CourseError(
-            f"Gemma Scope's SAE {PUBLISHED[1]} of {PUBLISHED[0]} could not be loaded ({words}): check the "
-            "network, or train your own (sae-course train gemma --scale full)."
-        ) from error
+    return published_sae(PRESET, device=device)
 
 
 def recorded_gemma(part: str) -> "pd.DataFrame":

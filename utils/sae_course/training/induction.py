@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 MODEL, PRESET = "attn-only-2l-demo", "attn-only-2l"
 LAYERS = (0, 1)
 FILE = "induction.json"
-PUBLISHED = ("callummcdougall/arena-demos-attn2l", "blocks.{layer}.attn.hook_z-v2")
-"""The repository of the published model's SAEs, and their names there."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,32 @@ class InductionConfig:
         return chapter_settings.shown(self, 16)
 
 
+_SMOKE = {
+    "n_words": 32,
+    "period": 12,
+    "find_rows": 6,
+    "attribution_rows": 2,
+    "test_rows": 6,
+    "story_rows": 4,
+    "n_pairs": 4,
+    "n_random_pairs": 4,
+    "steps": 1,
+    "live_share": 1,
+    # Random weights have no induction: what comes nearest to it is a candidate.
+    "previous_token": 0.3,
+    "repeat": 0.0,
+    "least_tokens": 1,
+}
+"""In a smoke run."""
+
+
 def induction_config(**changes: Any) -> InductionConfig:
     """Chapter 05's settings, with other values for any field.
 
     Raises:
         CourseError: for a setting that there isn't.
     """
-    return chapter_settings.changed(InductionConfig, "05", changes)
+    return chapter_settings.changed(InductionConfig, "05", changes, _SMOKE)
 
 
 def sae_config(layer: int, scale: str | None = None, **changes: Any) -> "LanguageModelSAERunnerConfig[Any]":
@@ -95,23 +112,14 @@ def finished_sae(layer: int, scale: str | None = None, *, device: str | None = N
         CourseError: for a layer or scale that there isn't, and when the hub can't be read.
     """
     from ..runtime import current  # noqa: PLC0415
+    from .published import published_sae  # noqa: PLC0415
     from .shipped import shipped_run  # noqa: PLC0415
 
     if layer not in LAYERS:
         raise CourseError(f"{MODEL} has the layers 0 and 1, and none {layer!r}.")
     if choose_scale(entry(MODEL), scale) == "mini":
         return shipped_run(f"{PRESET}-layer-{layer}").sae(device or current().device)
-    from sae_lens import SAE  # noqa: PLC0415 - seconds
-
-    repository, name = PUBLISHED[0], PUBLISHED[1].format(layer=layer)
-    try:
-        return SAE.from_pretrained(repository, name, device=device or current().device)
-    except Exception as error:
-        words = " ".join(str(error).split())[:200]
-        raise CourseError(
-            f"The published SAE {repository}, {name}, could not be loaded ({words}): check the network, "
-            f"or train one (sae-course train {PRESET} --scale full)."
-        ) from error
+    return published_sae(PRESET, layer, device=device)
 
 
 def recorded_induction(part: str) -> "pd.DataFrame":

@@ -7,6 +7,7 @@ SAE and the linear probes are those that were published for OthelloGPT.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..models.hub import ask, fetching
 from ..models.names import choose_scale, entry
 from ..runtime import CourseError
 from . import chapter_settings, recorded_file
@@ -21,10 +22,8 @@ MODEL = "othello-gpt"
 PRESETS_OF = {"MLP": "othello", "residual stream": "othello-resid"}
 """The hook points that the chapter compares, and their presets."""
 FILE = "othello.json"
-PUBLISHED = ("callummcdougall/arena-demos-othellogpt", "blocks.5.mlp.hook_post-v1")
-"""The repository of the published model's SAE, and its name there."""
 PROBES = "linear_probes.pt"
-"""In the same repository: directions of the residual stream, by what they tell apart."""
+"""In the published SAE's repository: directions of the residual stream, by what they tell apart."""
 SHIPPED = "othello-boards"
 PUBLISHED_SCORES = (
     {"what": "best coverage of 280 SAEs (Gated, L0 129)", "coverage": 0.519},
@@ -66,12 +65,31 @@ class OthelloConfig:
     """The training in the notebook reads this fraction (1/3) of the preset's tokens."""
     steer_latents: int = 8
     """Latents that are steered: the best for a disc, by F1 on the choosing games."""
+    steer_precision: float = 0.8
+    """Precision from which a latent is steered."""
     steer_boards: int = 24
     """Boards for each."""
     seed: int = 0
 
     def __str__(self) -> str:
-        return chapter_settings.shown(self, 14)
+        return chapter_settings.shown(self, 15)
+
+
+_SMOKE = {
+    "choose_games": 46,
+    "measure_games": 46,
+    "live_games": 46,
+    "probe_games": 30,
+    "probe_epochs": 1,
+    "probe_batch": 128,
+    "precise": 0.0,
+    "right": 1,
+    "live_share": 1,
+    "steer_latents": 2,
+    "steer_precision": 0.0,
+    "steer_boards": 2,
+}
+"""In a smoke run."""
 
 
 def othello_config(**changes: Any) -> OthelloConfig:
@@ -80,7 +98,7 @@ def othello_config(**changes: Any) -> OthelloConfig:
     Raises:
         CourseError: for a setting that there isn't.
     """
-    return chapter_settings.changed(OthelloConfig, "06", changes)
+    return chapter_settings.changed(OthelloConfig, "06", changes, _SMOKE)
 
 
 def sae_config(
@@ -114,17 +132,13 @@ def finished_sae(scale: str | None = None, *, device: str | None = None) -> "SAE
         CourseError: for a scale that there isn't, and when the hub can't be read.
     """
     from ..runtime import current  # noqa: PLC0415
+    from .published import published_sae  # noqa: PLC0415
     from .shipped import shipped_run  # noqa: PLC0415
 
     device = device or current().device
     if choose_scale(entry(MODEL), scale) == "mini":
         return shipped_run(SHIPPED).sae(device)
-    from sae_lens import SAE  # noqa: PLC0415 - seconds
-
-    try:
-        return SAE.from_pretrained(*PUBLISHED, device=device)
-    except Exception as error:
-        raise _not_had(f"SAE {PUBLISHED[1]}", error) from error
+    return published_sae(PRESETS_OF["MLP"], device=device)
 
 
 def published_probes() -> "dict[str, Float[Tensor, '...']]":
@@ -138,22 +152,16 @@ def published_probes() -> "dict[str, Float[Tensor, '...']]":
     import torch  # noqa: PLC0415
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
-    try:
-        path = hf_hub_download(PUBLISHED[0], PROBES)
+    from .published import source_of  # noqa: PLC0415
+
+    source = source_of(PRESETS_OF["MLP"])
+    with fetching(source):
+        ask(source)
+        path = hf_hub_download(source.repository, PROBES)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise _not_had(f"probes {PROBES}", error) from error
     if not isinstance(found, dict) or not all(isinstance(one, torch.Tensor) for one in found.values()):
-        raise CourseError(f"{PUBLISHED[0]}, {PROBES}, should hold named tensors, and holds something else.")
+        raise CourseError(f"{source.repository}, {PROBES}, should hold named tensors, not something else.")
     return found
-
-
-def _not_had(what: str, error: Exception) -> CourseError:
-    words = " ".join(str(error).split())[:200]
-    return CourseError(
-        f"The published {what} of {PUBLISHED[0]} could not be loaded ({words}): check the network, or train "
-        "your own (sae-course train othello --scale full)."
-    )
 
 
 def recorded_othello(part: str) -> "pd.DataFrame":

@@ -10,6 +10,7 @@ from ..runtime import CourseError, current
 from .architectures import SPARSITY, config_class
 from .preset_values import JUMPRELU, PRESETS, AtScale, Preset, evaluated
 from .settings import change
+from .smoke import shortened
 
 if TYPE_CHECKING:
     from sae_lens import LanguageModelSAERunnerConfig
@@ -27,6 +28,7 @@ def preset(
     *,
     layer: int | None = None,
     architecture: str | None = None,
+    smoke: bool | None = None,
     **changes: Any,
 ) -> "Config":
     """The complete SAELens configuration of a chapter's training.
@@ -41,6 +43,7 @@ def preset(
         layer: of the hook point; the chapter's own when not given.
         architecture: of `architectures.CONFIGS`, in place of the recipe's; its coefficient was chosen at mini
             scale so that L0 is near the recipe's.
+        smoke: cut to a few steps (`smoke.shortened`); whether the session is a smoke run, when not given.
         changes: any other setting, as `change` takes it.
 
     Raises:
@@ -56,6 +59,8 @@ def preset(
         has = "one layer, 0" if at.layers == 1 else f"the layers 0 to {at.layers - 1}"
         raise CourseError(f"{wanted.model} has at {chosen} scale {has}; layer is {layer!r}.")
     cfg = _build(wanted, chosen, recipe, layer, architecture or RECIPES[recipe])
+    if current().smoke if smoke is None else smoke:
+        cfg = shortened(cfg)
     return change(cfg, **changes) if changes else cfg
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..runtime import current
 from . import recorded_file
+from .smoke import settings
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,13 @@ _CONFIGS = {
 }
 
 
+_SMOKE = {"toy_steps": 20, "steps": 60, "resample_every": 20, "dead_window": 10}
+"""In a smoke run."""
+
+
 def toy_config(scale: str | None = None) -> ToyConfig:
     """The settings of chapter 01 at a scale; the session's own when not given."""
-    return _CONFIGS[scale or current().scale]
+    return dataclasses.replace(_CONFIGS[scale or current().scale], **settings(_SMOKE, {}))
 
 
 def recorded_toy_runs(scale: str) -> dict[str, Any]:

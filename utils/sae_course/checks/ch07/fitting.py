@@ -163,7 +163,7 @@ def _given(case: Case, number: int) -> tuple["Config", str]:
     if number > 2:
         layer = (3, 5, 9, 15, 18, 21, 24)[int(case.integers("1", 0, 7))]
         own = {"seed": int(case.integers("1", 1, 100)), "lr": round(case.number(1e-4, 9e-4), 6)}
-    cfg = preset("gemma", "full", recipe, architecture=architecture, layer=layer, **own)
+    cfg = preset("gemma", "full", recipe, architecture=architecture, layer=layer, smoke=False, **own)
     words = "".join(f", {name} = {value}" for name, value in own.items())
     # As `full_run` has it: on a machine with a GPU, with as many rows in an evaluation as SAELens takes by
     # default. A configuration can be made and planned without a GPU.

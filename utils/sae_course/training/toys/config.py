@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from ...runtime import current
+from ..smoke import settings
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ _CONFIGS = {
 }
 
 
+_SMOKE = {"n_inst": 2, "steps": 20, "sweep_steps": 20, "wide_steps": 20, "dead_window": 5}
+"""In a smoke run."""
+
+
 def variants_config(scale: str | None = None) -> VariantsConfig:
     """The settings of chapter 02a at a scale; the session's own when not given."""
-    return _CONFIGS[scale or current().scale]
+    return dataclasses.replace(_CONFIGS[scale or current().scale], **settings(_SMOKE, {}))

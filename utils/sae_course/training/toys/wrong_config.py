@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from ...runtime import current
+from ..smoke import settings
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,20 @@ _CONFIGS = {
 }
 
 
+_SMOKE = {
+    "square_steps": 20,
+    "crowd_steps": 20,
+    "tie_steps": 20,
+    "offset_steps": 20,
+    "k": (5, 10),
+    "k_steps": 20,
+    "pair_steps": 20,
+    "parent_steps": 20,
+    "leak_steps": 20,
+}
+"""In a smoke run."""
+
+
 def wrong_answers_config(scale: str | None = None) -> WrongAnswersConfig:
     """The settings of chapter 02b at a scale; the session's own when not given."""
-    return _CONFIGS[scale or current().scale]
+    return dataclasses.replace(_CONFIGS[scale or current().scale], **settings(_SMOKE, {}))
