@@ -1,45 +1,17 @@
 """A hub on 127.0.0.1: a tiny HTTP server that answers what huggingface_hub, transformers and datasets ask."""
 
-import hashlib
 import json
 import threading
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Literal
 from urllib.parse import parse_qs, urlparse
 
+from held import Fault, Repository
+from receiving import Answers, receive
+
+__all__ = ["Fault", "LoopbackHub", "Repository"]
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-@dataclass
-class Repository:
-    """What the hub holds under one name, and how it behaves when it is asked for it."""
-
-    files: dict[str, bytes | Path] = field(default_factory=dict)
-    """Contents, or where they lie: a large file is streamed from disk."""
-    behaviour: Literal["serve", "gated", "gated, logged out", "gone", "broken", "cut off"] = "serve"
-    """``cut off``: every large file ends in the middle. ``broken``: the hub answers with status 500."""
-    _etags: dict[str, str] = field(default_factory=dict)
-    """Of files on disk, which are hashed once."""
-
-    def etag(self, path: str) -> str:
-        """As the hub names files: a large one by its SHA-256, a small one by its git hash."""
-        if path not in self._etags:
-            data = self.files[path]
-            if isinstance(data, Path):
-                with data.open("rb") as file:
-                    self._etags[path] = hashlib.file_digest(file, "sha256").hexdigest()
-            elif path.endswith((".json", ".md", ".txt")):
-                return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-            else:
-                return hashlib.sha256(data).hexdigest()
-        return self._etags[path]
-
-    def size(self, path: str) -> int:
-        """In bytes."""
-        data = self.files[path]
-        return data.stat().st_size if isinstance(data, Path) else len(data)
 
 
 class LoopbackHub:
@@ -47,7 +19,14 @@ class LoopbackHub:
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
+        self.tokens: dict[str, str] = {}
+        """Token and role: ``read`` or ``write``. Any other token is let through, as if there were none."""
+        self.uploads: dict[str, Fault] = {}
+        """What befalls a step of uploading (see ``receiving``)."""
+        self.received: dict[str, bytes] = {}
+        """Large files that were sent, by their SHA-256; a commit makes them visible."""
         self.requests: list[str] = []
+        """As they came: ``GET /path``, and the range of the bytes that were asked for."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -63,7 +42,7 @@ class LoopbackHub:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         hub = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Answers):
             def do_HEAD(self) -> None:
                 self._answer(body=False)
 
@@ -73,25 +52,39 @@ class LoopbackHub:
             def do_POST(self) -> None:
                 self._answer(body=True)
 
-            def log_message(self, format: str, *args: object) -> None:
-                hub.requests.append(format % args)
+            def do_PUT(self) -> None:
+                self._answer(body=True)
 
             def _answer(self, body: bool) -> None:
+                asked_for = self.headers.get("Range")
+                hub.requests.append(f"{self.command} {self.path}" + (f" {asked_for}" if asked_for else ""))
                 url = urlparse(self.path)
-                asked = hub._find(url.path)
-                if asked is None:
-                    return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"}, body)
+                token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                if token == "hf_expired":
+                    said = {"X-Error-Message": "Invalid credentials in Authorization header"}
+                    return self.send(401, b"{}", said, body)
+                if receive(hub, self, url.path, token):
+                    return None
+                if (asked := hub._find(url.path)) is None:
+                    return self.send(404, b"{}", {"X-Error-Code": "RepoNotFound"}, body)
                 repository, api, kind, rest = asked
-                if repository.behaviour == "gone":
-                    return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"}, body)
-                if repository.behaviour == "broken":
-                    return self._send(500, b"{}", {}, body)
-                if repository.behaviour.startswith("gated") and not (api and not rest):
-                    status = 401 if "out" in repository.behaviour else 403
-                    return self._send(status, b"{}", {"X-Error-Code": "GatedRepo"}, body)
+                if refused := self._refusal(repository, api and not rest, token):
+                    return self.send(refused[0], b"{}", refused[1], body)
                 if api:
                     return self._api(repository, kind, rest, url.query, body)
                 return self._file(repository, rest, body)
+
+            def _refusal(
+                self, repository: Repository, about: bool, token: str
+            ) -> tuple[int, dict[str, str]] | None:
+                """``about``: the question what repository it is, which is answered for a gated one too."""
+                if repository.behaviour == "gone" or (repository.private and token not in hub.tokens):
+                    return 404, {"X-Error-Code": "RepoNotFound"}
+                if repository.fault.strikes("status"):
+                    return repository.fault.status, repository.fault.headers
+                if repository.behaviour.startswith("gated") and not about:
+                    return 401 if "out" in repository.behaviour else 403, {"X-Error-Code": "GatedRepo"}
+                return None
 
             def _api(self, repository: Repository, kind: str, rest: str, query: str, body: bool) -> None:
                 entries = [
@@ -114,21 +107,21 @@ class LoopbackHub:
                         known = {e["path"]: e for e in found}
                         made = {"type": "directory", "size": 0, "oid": "0" * 40}
                         found = [known.get(path, made | {"path": path}) for path in sorted(deeper)]
-                    return self._json(found, body)
+                    return self.json(found, body)
                 if rest.startswith("paths-info/"):
                     length = int(self.headers.get("Content-Length", 0))
                     data = self.rfile.read(length).decode()
                     wanted = json.loads(data)["paths"] if data.startswith("{") else parse_qs(data)["paths"]
-                    return self._json([entry for entry in entries if entry["path"] in wanted], body)
+                    return self.json([entry for entry in entries if entry["path"] in wanted], body)
                 if rest and not rest.startswith("revision/"):
-                    return self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"}, body)
+                    return self.send(404, b"{}", {"X-Error-Code": "EntryNotFound"}, body)
                 siblings = [{"rfilename": entry["path"]} for entry in entries]
-                return self._json(
+                return self.json(
                     {
                         "id": kind,
                         "sha": COMMIT,
                         "siblings": siblings,
-                        "private": False,
+                        "private": repository.private,
                         "gated": repository.behaviour.startswith("gated") and "manual",
                         "tags": [],
                     },
@@ -139,7 +132,7 @@ class LoopbackHub:
                 path = rest.removeprefix("resolve/").partition("/")[2].removeprefix("./")
                 if path not in repository.files:
                     headers = {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}
-                    return self._send(404, b"", headers, body)
+                    return self.send(404, b"", headers, body)
                 size = repository.size(path)
                 headers = {
                     "ETag": f'"{repository.etag(path)}"',
@@ -152,10 +145,21 @@ class LoopbackHub:
                     first, stop = int(begin), min(int(last) + 1 if last else size, size)
                     headers["Content-Range"] = f"bytes {first}-{stop - 1}/{size}"
                     status = 206
-                cut = repository.behaviour == "cut off" and stop - first > 1000
-                self._head(status, headers, stop - first)
-                if body:
-                    self._contents(repository.files[path], first, first + 500 if cut else stop)
+                self.head(status, headers, stop - first)
+                if not body:
+                    return
+                fault = repository.fault
+                if size < 1000 or not fault.strikes("cut", "stall", "checksum"):
+                    return self._contents(repository.files[path], first, stop)
+                if fault.kind == "checksum":  # as it is, but for its last byte
+                    self._contents(repository.files[path], first, stop - 1)
+                    self.wfile.write(b"\x55")
+                    return
+                # At half of the file, wherever the request begins: asking again leads no further.
+                self._contents(repository.files[path], first, max(first, min(stop, size // 2)))
+                self.wfile.flush()
+                if fault.kind == "stall":
+                    self.connection.recv(1)  # until the other side has had enough
 
             def _contents(self, data: bytes | Path, first: int, stop: int) -> None:
                 if isinstance(data, bytes):
@@ -166,22 +170,6 @@ class LoopbackHub:
                     while first < stop and (part := file.read(min(2**22, stop - first))):
                         self.wfile.write(part)
                         first += len(part)
-
-            def _json(self, value: object, body: bool) -> None:
-                self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"}, body)
-
-            def _send(self, status: int, data: bytes, headers: dict[str, str], body: bool) -> None:
-                self._head(status, headers, len(data))
-                if body:
-                    self.wfile.write(data)
-
-            def _head(self, status: int, headers: dict[str, str], length: int) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(length))
-                self.send_header("Connection", "close")
-                self.end_headers()
 
         return Handler
 

@@ -1,32 +1,10 @@
 """The real loading code against a hub on this machine: each of a hub's answers has its own message."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 MINI = 'go on with scale="mini"'
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """All scenarios of ``session.py``, run once in a process of their own."""
-    folder = tmp_path_factory.mktemp("hub")
-    script = Path(__file__).with_name("session.py")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, str(script), str(folder)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def value(session: dict[str, Any], name: str) -> Any:
@@ -95,15 +73,12 @@ def test_no_pickle_runs(session: dict[str, Any]) -> None:
     ("name", "words"),
     [
         ("truncated at the source", ["can't be read", "cut off", MINI]),
-        ("cut off", ["broke off", "nothing half-written", MINI]),
         ("damaged in the cache", ["checksum", "deleted", "Try again"]),
         ("gone", ["Baidicoot/Othello-GPT-Transformer-Lens", "not on the hub", MINI]),
         ("dataset gone", ["dataset apollo-research/roneneldan-TinyStories", "not on the hub", MINI]),
-        ("status 500", ["status 500", "try again later", MINI]),
         ("gated", ["licence", "no HF_TOKEN", "https://huggingface.co/google/gemma-2-2b", MINI]),
         ("gated, with a token", ["licence", "has no access", "https://huggingface.co/google/gemma-2-2b"]),
         ("gated, logged out", ["licence", "no HF_TOKEN", "https://huggingface.co/google/gemma-2-2b"]),
-        ("full disk", ["disk is full", "HF_HOME", MINI]),
         ("no memory", ["too little memory", MINI]),
         ("machine too small", ["1000000 GB", "this machine has", MINI]),
         ("offline", ["HF_HUB_OFFLINE", "unset it", MINI]),
@@ -119,9 +94,8 @@ def test_each_failure_has_its_message(session: dict[str, Any], name: str, words:
     assert session[name]["half written"] == []
 
 
-def test_after_a_failure_the_next_try_succeeds(session: dict[str, Any]) -> None:
+def test_a_damaged_file_is_fetched_anew(session: dict[str, Any]) -> None:
     whole = value(session, "attention-only")["sum"]
-    assert value(session, "cut off, then whole")["sum"] == whole
     assert value(session, "damaged, then fetched anew")["sum"] == whole
 
 
@@ -136,7 +110,7 @@ def test_mini_data_need_no_network(session: dict[str, Any]) -> None:
 def test_the_published_sae_of_othello_loads_and_fits_its_model(session: dict[str, Any]) -> None:
     assert value(session, "othello SAE") == {"architecture": "gated", "latents": [1, 30, 128]}
     told = message(session, "othello SAE gone")
-    assert "SAE blocks.5.mlp.hook_post-v1 of callummcdougall/arena-demos-othellogpt could not be" in told
+    assert "callummcdougall/arena-demos-othellogpt, or a file of it, is not on the hub" in told
     assert "sae-course train othello --scale full" in told
 
 
@@ -144,12 +118,13 @@ def test_gemma_scopes_sae_loads_and_one_that_is_gone_is_told(session: dict[str, 
     hook = "blocks.12.hook_resid_post"
     assert value(session, "Gemma Scope") == {"architecture": "jumprelu", "hook": hook, "fire": [8, 0]}
     told = message(session, "Gemma Scope gone")
-    assert "layer_12/width_16k/canonical of gemma-scope-2b-pt-res-canonical could not be loaded" in told
+    assert "google/gemma-scope-2b-pt-res, or a file of it, is not on the hub" in told
     assert "sae-course train gemma --scale full" in told
 
 
 def test_the_published_probes_are_read_as_tensors_and_nothing_else(session: dict[str, Any]) -> None:
     assert value(session, "probes") == {"theirs vs mine": [16, 8, 8]}
-    for name in ("malicious probes", "probes of something else", "probes gone"):
-        assert "linear_probes.pt" in message(session, name), name
+    assert "linear_probes.pt, should hold named tensors" in message(session, "probes of something else")
+    assert "holds more than weights" in message(session, "malicious probes")
+    assert "is not on the hub" in message(session, "probes gone")
     assert not session["malicious probes"]["written"]

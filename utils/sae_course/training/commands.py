@@ -1,4 +1,4 @@
-"""``sae-course train`` and ``sae-course preflight``: a chapter's run from the command line."""
+"""``sae-course train``, ``preflight`` and ``upload``: a chapter's run from the command line."""
 
 import sys
 from collections.abc import Callable
@@ -71,6 +71,35 @@ def preflight(offline: bool, **settings: Any) -> None:
     report = look(cfg, offline=offline)
     click.echo(str(report))
     sys.exit(0 if report.ok else 2)
+
+
+@click.command()
+@click.argument("run")
+@click.argument("repository", metavar="OWNER/NAME")
+@click.option(
+    "--private/--public",
+    default=None,
+    help="Of a repository that is made; private if not given.",
+)
+@click.option("--name", help="Of the SAE in the repository; the run's if not given.")
+def upload(run: str, repository: str, private: bool | None, name: str | None) -> None:
+    """Put a finished run on the Hugging Face hub: its SAE, which SAELens loads anywhere, and its record.
+
+    RUN is a name that `sae-course runs` shows, a folder, or a run that comes with the course.
+    """
+    from ..runs import Run  # noqa: PLC0415 - `sae-course --help` stays instant
+    from ..runtime import home  # noqa: PLC0415
+    from .shipped import RUNS, shipped_run  # noqa: PLC0415
+    from .uploading import upload as upload_run  # noqa: PLC0415
+
+    places = [place for place in (home() / "runs" / run, Path(run)) if place.exists()]
+    if not places and run not in RUNS:
+        raise CourseError(
+            f'There is no run "{run}": sae-course runs lists those trained here, and {", ".join(RUNS)} come '
+            "with the course."
+        )
+    found = Run.load(places[0]) if places else shipped_run(run)
+    click.echo(str(upload_run(found, repository, name=name, private=private)))
 
 
 def _build(
