@@ -1,6 +1,6 @@
 """Every chapter on the published models' shapes and formats, a few steps of everything, on this machine.
 
-The models, tokens and SAEs come from a hub on loopback (``tests/hub``), with random weights: what is tested is
+The models, tokens and SAEs come from a hub on loopback (``tests/hub``), with random weights: it is tested
 that the real loading code, the chapters' code and the memory go together. Run by ``make test-full``.
 """
 

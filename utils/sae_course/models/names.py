@@ -87,7 +87,7 @@ _ENTRIES = (
         Dataset("chanind/openwebtext-gemma", n_ctx=1024, bos=True),
         licence="https://huggingface.co/google/gemma-2-2b",
         memory=21.0,
-        smoke_layers=3,
+        smoke_layers=2,
     ),
 )
 MODELS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

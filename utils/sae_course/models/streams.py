@@ -22,7 +22,7 @@ SHARDS, BLOCKS = 2**12, 8
 _ROWS = 256  # in a block of stories; a multiple of the stories' own blocks
 HELD_OUT = 2_000
 """Rows at the beginning of a published dataset's training split that are the test split here."""
-SMOKE_TOKENS = 48
+SMOKE_TOKENS = 24
 """Of each row of published text, in a smoke run (`Session.smoke`)."""
 _MIXED = 1_000  # rows that a shuffled published stream holds in memory
 

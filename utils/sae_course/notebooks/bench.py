@@ -137,9 +137,7 @@ def _chapters(root: Path) -> list[tuple[str, str]]:
     found = []
     for chapter in runner.load_all(files.sources(root, ()), root):
         with cell_progress(chapter.name) as progress:
-            result = runner.run_chapter(
-                chapter, root, template.read_address(root), folder, progress, runner.How()
-            )
+            result = runner.run_chapter(chapter, root, template.read_address(root), folder, progress)
         outcome = f"failed: {result.error}" if result.error else f"{result.seconds:.0f} s, {result.memory}"
         found.append((f"chapter {chapter.name}", outcome))
     return found

@@ -39,7 +39,7 @@ def case_of(preset: str, steps: int, device: str) -> dict[str, Any]:
 def measured(case: dict[str, Any], runner: str) -> dict[str, float]:
     """Tokens per second of a run, its buffer's first filling with it, and the most memory that it took (GiB).
 
-    ``ours`` has the preset's autocast and records; SAELens' runner has its default, none, and records nothing.
+    ``ours`` has the preset's autocast and records; SAELens' runner has no autocast, its default, nor records.
     """
     import tempfile  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ def main(steps: int, device: str, presets: tuple[str, ...], case: str | None) ->
         return
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise CourseError(
-            "There is no CUDA here: on a CPU a full preset takes hours. --device cpu tries anyway."
+            "There is no CUDA here: a full preset takes a CPU hours. --device cpu tries anyway."
         )
     name = torch.cuda.get_device_name() if device.startswith("cuda") else "CPU"
     print(f"{name}, torch {torch.__version__}, {steps} steps\n")

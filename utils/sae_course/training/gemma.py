@@ -46,8 +46,8 @@ class GemmaConfig:
 
 
 _SMOKE = {
-    "profile_rows": 10,
-    "profile_context": 48,
+    "profile_rows": 18,
+    "profile_context": 24,
     "small_tokens": 400,
     "small_steps": 100,
     "live_tokens": 256,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Config: TypeAlias = LanguageModelSAERunnerConfig[Any]
 
-STEPS, BATCH, ROWS = 4, 64, 2
+STEPS, BATCH, ROWS = 8, 32, 2
 """Steps of a training, tokens in its batches, rows of its buffer and of an evaluation."""
 
 

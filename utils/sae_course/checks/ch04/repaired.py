@@ -12,6 +12,7 @@ from ...clinic.measured import usual
 from ...clinic.recovered import Verdict, judged
 from ...clinic.ward import CONTROL, Patient, Ward
 from ...runs import Run
+from ...runtime import current
 from ..core import exercise
 from ..failure import CheckFailed
 from ..trial import Trial
@@ -45,7 +46,8 @@ _TEXT = "no SAE is in this number, only the model and its text: is it the health
 def repairs(t: Trial, handed_in: Any) -> None:
     """Before training, the configurations that a function gives; after it, the six runs, by their names.
 
-    The runs have to be trained, and to end within the seed noise of the ward's healthy run, or better.
+    The runs have to be trained, and to end within the seed noise of the ward's healthy run, or better. In a
+    smoke run (`Session.smoke`) only their names count.
     """
     if callable(handed_in):
         with as_it_says("record"):
@@ -54,6 +56,9 @@ def repairs(t: Trial, handed_in: Any) -> None:
     with as_it_says("record"):
         ward = open_ward()
     runs = _six(t, handed_in)
+    if current().smoke:
+        print("Not judged: in a smoke run no training is long enough to be repaired.")
+        return
     found = {name: _judged(t, name, runs[name], ward) for name in NAMES}
     t.count = len(NAMES)
     missed = {name: bad for name, verdicts in found.items() if (bad := _bad(verdicts))}
