@@ -4,6 +4,8 @@
     python utils/install.py --dev         the versions that were tested, with JupyterLab and all tools
     python utils/install.py --colab       what Colab lacks; its torch and NumPy stay as they are
     python utils/install.py --venv .venv --dev      the same, into an environment that it makes first
+    python utils/install.py --download DIR          into DIR: wheels of what --dev installs
+    python utils/install.py --dev --wheels DIR      from those, without a network
 
 Add --dry-run to see the commands only. It may be interrupted, and run again, at any time.
 
@@ -110,12 +112,14 @@ def installed() -> dict[str, str]:
     return versions
 
 
-def dependencies() -> list[str]:
-    """The requirements that pyproject.toml declares."""
+def dependencies(tools: bool = False) -> list[str]:
+    """The requirements that pyproject.toml declares; with ``tools``, those of --dev and of the build too."""
     import tomllib  # noqa: PLC0415 - Python 3.11; check_python runs before this
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return list(project["dependencies"])
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = declared["project"]
+    more = [*project["optional-dependencies"]["dev"], *declared["build-system"]["requires"]] if tools else []
+    return [*project["dependencies"], *more]
 
 
 def release(version: str) -> tuple[int, ...]:
@@ -157,14 +161,27 @@ def kept_pins(keep: tuple[str, ...], always: bool) -> list[str]:
 class Runner:
     """Runs pip with its output in a log; with ``dry_run`` it prints the commands instead."""
 
-    def __init__(self, dry_run: bool, python: str = sys.executable) -> None:
+    def __init__(self, dry_run: bool, python: str = sys.executable, wheels: Path | None = None) -> None:
         self.dry_run = dry_run
+        self.source = ["--no-index", "--find-links", str(wheels)] if wheels else []
+        """Where packages come from, where it is not the index."""
         self.pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         self.log = _log_file() if not dry_run else Path(os.devnull)
 
     def install(self, label: str, *arguments: str) -> None:
         """``pip install arguments``; raises InstallError with the reason and what to do."""
-        command = [*self.pip, "install", "--progress-bar=off", "--root-user-action=ignore", *arguments]
+        self._do(
+            label, "install", "--progress-bar=off", "--root-user-action=ignore", *self.source, *arguments
+        )
+
+    def wheel(self, label: str, folder: Path, *arguments: str) -> None:
+        """Wheels of ``arguments`` into ``folder``, built where only a source is published; as `install`."""
+        # What is there already is taken again: every package once, whichever command asks.
+        there = ["--wheel-dir", str(folder), "--find-links", str(folder)]
+        self._do(label, "wheel", "--progress-bar=off", *there, *arguments)
+
+    def _do(self, label: str, *arguments: str) -> None:
+        command = [*self.pip, *arguments]
         if self.dry_run:
             print(shlex.join(command))
             return
@@ -290,6 +307,24 @@ def install_dev(run: Runner) -> None:
     run.install(SAE_VIS, "--no-deps", sae_vis())
 
 
+def download(run: Runner, folder: Path) -> None:
+    """Wheels of all that `install_dev` installs, for this Python and operating system."""
+    if not run.dry_run:
+        folder.mkdir(parents=True, exist_ok=True)
+    pinned = ["-c", str(CONSTRAINTS)]
+    run.wheel("torch", folder, f"torch=={tested()['torch']}", *pinned)
+    run.wheel("the course's packages and its tools", folder, *pinned, *dependencies(tools=True))
+    run.wheel(SAE_VIS, folder, "--no-deps", sae_vis())
+
+
+def check_wheels(folder: Path) -> None:
+    """Raise InstallError (exit status 2) unless there are wheels in ``folder``."""
+    if not any(folder.glob("*.whl")):
+        raise InstallError(
+            f"{folder} holds no wheels: name the folder that --download filled (wheels, in a bundle).", code=2
+        )
+
+
 def install_user(run: Runner) -> None:
     """The package into an environment that exists, without moving a torch or NumPy that fits."""
     with_pins(run, "the course", ["-e", str(ROOT)], always=False)
@@ -398,30 +433,45 @@ def main(arguments: list[str] | None = None) -> int:
     mode.add_argument(
         "--freeze", action="store_true", help="write constraints.txt from what is installed here"
     )
+    mode.add_argument("--download", type=Path, metavar="DIR", help="only fetch wheels of --dev into DIR")
     mode.add_argument("--check-python", action="store_true", help="only say whether this Python will do")
     parser.add_argument("--venv", type=Path, metavar="DIR", help="make this virtual environment first")
+    parser.add_argument("--wheels", type=Path, metavar="DIR", help="install from DIR, ask no index")
     parser.add_argument("--dry-run", action="store_true", help="print the commands, run none")
     chosen = parser.parse_args(arguments)
     try:
         check_python()
-        if chosen.check_python:
-            return 0
-        if chosen.freeze:
-            freeze()
-            return 0
-        if chosen.venv and not chosen.dry_run:
-            return in_venv(chosen.venv.absolute(), ["--dev"] * chosen.dev)
-        run = Runner(chosen.dry_run)
-        if not chosen.dry_run:
-            need_pip(run)
-        install = install_dev if chosen.dev else install_colab if chosen.colab else install_user
-        install(run)
+        return run_mode(chosen)
     except InstallError as error:
         print(f"{'✘ ' if sys.stdout.encoding.lower().startswith('utf') else ''}{error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         print("\nStopped. Run it again to go on: what was downloaded is kept.", file=sys.stderr)
         return 2
+
+
+def run_mode(chosen: argparse.Namespace) -> int:
+    """The mode that was chosen; the exit status."""
+    if chosen.check_python:
+        return 0
+    if chosen.freeze:
+        freeze()
+        return 0
+    wheels = chosen.wheels.absolute() if chosen.wheels else None
+    if wheels and not chosen.dry_run:
+        check_wheels(wheels)
+    if chosen.venv and not chosen.dry_run:
+        return in_venv(
+            chosen.venv.absolute(), [*["--dev"] * chosen.dev, *(["--wheels", str(wheels)] if wheels else [])]
+        )
+    runner = Runner(chosen.dry_run, wheels=wheels)
+    if not chosen.dry_run:
+        need_pip(runner)
+    if chosen.download:
+        download(runner, chosen.download.absolute())
+    else:
+        install = install_dev if chosen.dev else install_colab if chosen.colab else install_user
+        install(runner)
     return 0
 
 

@@ -345,3 +345,52 @@ def test_the_makefiles_call_goes_to_an_environment(
     monkeypatch.chdir(tmp_path)
     assert install.main(["--dev", "--venv", ".venv"]) == 0
     assert seen == [(Path.cwd() / ".venv", ["--dev"])]
+
+
+# ---------------------------------------------------------------- without an index
+
+
+def test_what_dev_installs_is_what_is_downloaded(
+    install: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "wheels"
+    assert install.main(["--download", str(folder), "--dry-run"]) == 0
+    commands = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    torch, course, sae_vis = [command[command.index("wheel") :] for command in commands]
+    assert not folder.exists()
+    for command in (torch, course, sae_vis):
+        assert command[command.index("--wheel-dir") + 1] == str(folder)
+        assert command[command.index("--find-links") + 1] == str(folder), "each package once"
+    assert f"torch=={install.tested()['torch']}" in torch
+    assert course[course.index("-c") + 1] == str(install.CONSTRAINTS)
+    declared = {"torch>=2.6", "sae-lens>=6.54,<7", "jupyterlab>=4"}
+    assert declared <= set(course)
+    assert "setuptools>=77" in course, "the course itself is built in the room"
+    assert sae_vis[-2:] == ["--no-deps", install.sae_vis()]
+
+
+def test_with_wheels_no_index_is_asked(
+    install: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert install.main(["--dev", "--wheels", str(tmp_path), "--dry-run"]) == 0
+    commands = pip_lines(capsys.readouterr().out)
+    assert len(commands) == 3
+    for command in commands:
+        assert "--no-index" in command
+        assert command[command.index("--find-links") + 1] == str(tmp_path)
+    assert install.main(["--dev", "--dry-run"]) == 0
+    assert "--no-index" not in capsys.readouterr().out
+
+
+def test_an_environment_is_made_from_wheels(
+    install: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(install, "in_venv", lambda folder, flags: seen.append(flags) or 0)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wheels").mkdir()
+    assert install.main(["--venv", ".venv", "--wheels", "wheels"]) == 2
+    assert "holds no wheels" in capsys.readouterr().err
+    (tmp_path / "wheels" / "a-1-py3-none-any.whl").touch()
+    assert install.main(["--venv", ".venv", "--dev", "--wheels", "wheels"]) == 0
+    assert seen == [["--dev", "--wheels", str(Path.cwd() / "wheels")]]

@@ -120,6 +120,42 @@ def test_a_stream_begins_its_second_epoch_at_its_beginning_after_a_resume(model:
         assert torch.equal(next(other)[HOOKS[0]], next(one)[HOOKS[0]])
 
 
+@pytest.mark.parametrize("direction", ["hub first", "prefetched first"])
+def test_the_same_rows_from_another_place_are_read_up_to_the_row(model: Any, direction: str) -> None:
+    """A run that began on the hub's stream goes on from prefetched rows, and the other way round."""
+    from datasets import Dataset, IterableDataset  # noqa: PLC0415
+
+    rows = torch.randint(4, 1000, (400, 32), generator=torch.Generator().manual_seed(0)).tolist()
+
+    def kept(parts: list[int]) -> Any:
+        for part in parts:
+            for row in rows[part : part + 40]:
+                yield {"tokens": row}
+
+    streams = [
+        lambda: Dataset.from_dict({"tokens": rows}).to_iterable_dataset().skip(20),
+        lambda: (
+            IterableDataset.from_generator(kept, gen_kwargs={"parts": [*range(0, 400, 40)]})
+            .skip(20)
+            .map(lambda row: row)
+        ),
+    ]
+
+    def buffer(stream: Any) -> Buffer:
+        source = find(small(), model)
+        source = type(source)(source.model, stream(), source.held_out)
+        return Buffer(runner_for({"a": small()}, source).activations_store, HOOKS[:1], seed=0)
+
+    first, second = streams if direction == "hub first" else streams[::-1]
+    one, other = buffer(first), buffer(second)
+    for _ in range(8):
+        next(one)
+    tensors, numbers = one.state()
+    other.load(tensors, json.loads(json.dumps(numbers)))
+    for _ in range(10):
+        assert torch.equal(next(other)[HOOKS[0]], next(one)[HOOKS[0]])
+
+
 def test_a_buffer_smaller_than_a_batch_is_refused_with_the_number_that_would_do(model: Any) -> None:
     with pytest.raises(CourseError, match=r"holds 128 tokens .* at least 8"):
         Buffer(store(model, n_batches_in_buffer=4), HOOKS, seed=0)

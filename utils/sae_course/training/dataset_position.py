@@ -17,7 +17,8 @@ class Position:
 
     Tokenised data sets that know their own state (`datasets.IterableDataset.state_dict`) go on from it at
     once. Any other is read again up to the row: text that is tokenised on the way (a row holds the rest of
-    the text before it), and a stream shuffled through a buffer, whose contents its state leaves out.
+    the text before it), a stream shuffled through a buffer, whose contents its state leaves out, and the same
+    rows from another place than before (a run that began on the hub goes on from prefetched rows).
     """
 
     def __init__(self, store: "ActivationsStore") -> None:
@@ -45,8 +46,8 @@ class Position:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`, in a store that has read nothing yet."""
         self.count = state["rows"]
-        if self.count and state["dataset"] is not None:
-            dataset: Any = self.store.dataset
+        dataset: Any = self.store.dataset
+        if self.count and state["dataset"] is not None and _fits(state["dataset"], dataset):
             # To be put in place, the state takes a row that nobody has asked for: the data set is then one
             # row ahead, and a run stopped again before its buffer is filled would lose that row.
             self._unread = state["dataset"]
@@ -67,6 +68,18 @@ class Position:
             return None
         state = dataset.state_dict()
         return None if "BufferShuffled" in json.dumps(state) else state
+
+
+def _fits(state: dict[str, Any], dataset: Any) -> bool:
+    """Whether the state is of a data set that is read in the same way: made of the same kinds of steps."""
+    return _kinds(state) == _kinds(dataset.state_dict())
+
+
+def _kinds(state: Any) -> Any:
+    if not isinstance(state, dict):
+        return None
+    inner = [value for _, value in sorted(state.items()) if isinstance(value, dict)]
+    return state.get("type"), *map(_kinds, inner)
 
 
 def _chain(first: Tensor, rest: Any) -> Any:
