@@ -1,13 +1,18 @@
 """The command line as a person meets it: one clear line and exit code 2, never a traceback."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+
+from sae_course.cli import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,6 +26,22 @@ def course(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.
         text=True,
         check=False,
     )
+
+
+def here(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process: what SAELens takes seconds to be imported for is refused many times."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, environment),
+        patch.object(sys, "argv", ["sae-course", *arguments]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    code = ended.value.code
+    status = code if isinstance(code, int) else 0 if code is None else 1
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -124,19 +145,19 @@ def test_a_run_from_the_command_line_is_checked_trained_listed_compared_and_draw
 
 def test_a_broken_configuration_is_refused_before_anything_is_loaded_or_written(tmp_path: Path) -> None:
     home = {"SAE_COURSE_HOME": str(tmp_path)}
-    looked = course("preflight", "tinystories", "--set", "hook_name=blocks.0.hook_mlp_put", **home)
+    looked = here("preflight", "tinystories", "--set", "hook_name=blocks.0.hook_mlp_put", **home)
     assert looked.returncode == 2
     assert "blocks.0.hook_mlp_out" in looked.stdout
-    sound = course("preflight", "othello", "--recipe", "seed", **home)
+    sound = here("preflight", "othello", "--recipe", "seed", **home)
     assert sound.returncode == 0, sound.stdout
-    trained = course("train", "tinystories", "--set", "training_tokens=100", **home)
+    trained = here("train", "tinystories", "--set", "training_tokens=100", **home)
     assert trained.returncode == 2
     assert "Traceback" not in trained.stderr
     assert not list(tmp_path.glob("runs/*/run.json"))
 
 
 def test_slips_in_a_configuration_are_one_line() -> None:
-    assert_one_line(course("train", "tinystory"), "tinystories")
-    assert_one_line(course("train", "tinystories", "--set", "lr"), "NAME=VALUE")
-    assert_one_line(course("train", "tinystories", "--set", "train_batch=1"), "train_batch_size_tokens")
-    assert_one_line(course("preflight", "gemma", "--layer", "9"), "layer")
+    assert_one_line(here("train", "tinystory"), "tinystories")
+    assert_one_line(here("train", "tinystories", "--set", "lr"), "NAME=VALUE")
+    assert_one_line(here("train", "tinystories", "--set", "train_batch=1"), "train_batch_size_tokens")
+    assert_one_line(here("preflight", "gemma", "--layer", "9"), "layer")

@@ -102,7 +102,7 @@ class Check:
 
         Args:
             seed: of the random cases.
-            self_test: run every mistake on every case too, and let it raise.
+            self_test: run every mistake too, on each case until it shows, and let it raise.
 
         Raises:
             CheckFailed: and nothing else, except KeyboardInterrupt.

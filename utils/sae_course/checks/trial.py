@@ -157,8 +157,8 @@ class Trial:
         right = gradients(expected, expected, others, wrt) if wrt else {}
         if self.shown is not None:
             for sentence, wrong in mistakes.items():
-                shows = naming.differs(wrong, arguments, expected, right, rules)
-                self.shown[sentence] = self.shown.get(sentence, False) or shows
+                if not self.shown.get(sentence):  # once is enough, and some of them are trainings
+                    self.shown[sentence] = naming.differs(wrong, arguments, expected, right, rules)
 
         actual = self.call(function, inputs, may_change=may_change)
         failure = difference(actual, expected, what, axes, rules) or cut_off(actual, expected, what)

@@ -164,8 +164,7 @@ def train(t: Trial, student: Function) -> None:
         mistakes = {sentence: partial(result_of, setup, slip) for slip, sentence in SLIPS.items()}
         if t.shown is not None:
             for sentence, wrong in mistakes.items():
-                shows = not naming.same(right, wrong(), RULES)
-                t.shown[sentence] = t.shown.get(sentence, False) or shows
+                t.shown[sentence] = t.shown.get(sentence, False) or not naming.same(right, wrong(), RULES)
         t.close(
             seen,
             right,
