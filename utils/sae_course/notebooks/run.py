@@ -132,7 +132,7 @@ def _published(chapter: Chapter) -> list[Any]:
     return [
         new_code_cell(
             "from sae_course.training.published import measure_published\n"
-            f'measure_published("{preset}", globals().get("model"), rows=4)'
+            f'measure_published("{preset}", globals().get("model"), rows=2)'
         )
         for preset in of_chapter(chapter.number)
     ]

@@ -70,6 +70,11 @@ def finish(folder: Path) -> None:
     checkpoint.remove(folder)
 
 
+def is_finished(folder: Path) -> bool:
+    """Whether a training came to its end there."""
+    return (folder / _FINISHED).exists()
+
+
 _IDENTITY, _FINISHED = "training.json", "training.finished"
 
 
