@@ -51,7 +51,7 @@ def test_a_preset_keeps_its_widths_and_loses_its_data(name: str, scale: str, rec
     usual, short = preset(name, scale, recipe), preset(name, scale, recipe, smoke=True)
     assert short.training_tokens == STEPS * BATCH
     assert short.train_batch_size_tokens == BATCH
-    assert short.context_size <= max(streams.SMOKE_TOKENS, 59)
+    assert short.context_size <= max(names.SMOKE_TOKENS, 59)
     assert (short.sae.d_in, short.sae.d_sae) == (usual.sae.d_in, usual.sae.d_sae)
     assert type(short.sae) is type(usual.sae)
     assert short.lr == usual.lr
@@ -92,7 +92,7 @@ def test_what_is_asked_for_goes_before_what_a_smoke_run_cuts(smoke: None) -> Non
 def test_published_text_is_cut_and_a_game_is_not(smoke: None) -> None:
     lengths = {name: streams._usual_length(one) for name, one in names.MODELS.items()}
     assert lengths.pop("othello-gpt") == 59
-    assert set(lengths.values()) == {streams.SMOKE_TOKENS}
+    assert set(lengths.values()) == {names.SMOKE_TOKENS}
     session._current = session.Session()
     assert streams._usual_length(names.MODELS["gemma-2-2b"]) == 1024
 

@@ -9,6 +9,9 @@ from ..runtime import CourseError, current
 from ..runtime.session import Scale
 from . import cards
 
+SMOKE_TOKENS = 24
+"""Of each row of published text, in a smoke run (`Session.smoke`)."""
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -11,7 +11,7 @@ from ..runtime.streams import stream_seed
 from .batches import DRILL_EVERY, drills
 from .hub import Source, ask, fetching
 from .load import mini_card
-from .names import Entry, choose_scale, entry, files
+from .names import SMOKE_TOKENS, Entry, choose_scale, entry, files
 from .specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ SHARDS, BLOCKS = 2**12, 8
 _ROWS = 256  # in a block of stories; a multiple of the stories' own blocks
 HELD_OUT = 2_000
 """Rows at the beginning of a published dataset's training split that are the test split here."""
-SMOKE_TOKENS = 24
-"""Of each row of published text, in a smoke run (`Session.smoke`)."""
 _MIXED = 1_000  # rows that a shuffled published stream holds in memory
 
 Block = Callable[[int], np.ndarray]

@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..models.names import MODELS
-from ..models.streams import SMOKE_TOKENS
+from ..models.names import MODELS, SMOKE_TOKENS
 
 if TYPE_CHECKING:
     from sae_lens import LanguageModelSAERunnerConfig
