@@ -9,12 +9,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-COMMANDS = ["help", "run", "test", "lab", "notebooks", "bench", "check", "clean"]
+COMMANDS = ["help", "run", "test", "test-full", "lab", "notebooks", "bench", "check", "clean"]
 
 
 @pytest.fixture(scope="module")
@@ -154,15 +155,39 @@ def test_workflow_runs_what_ci_runs(root: Path, project: dict[str, Any]) -> None
     assert all(SpecifierSet(project["requires-python"]).contains(f"{version}.0") for version in matrix)
 
 
+def ci(folder: Path, makefile: str, full_before: int) -> subprocess.CompletedProcess[str]:
+    """`.ci/run` with a make of our own; the chapters at full scale begin before so many seconds are gone."""
+    (folder / "Makefile").write_text(makefile)
+    environment = os.environ | {"FULL_BEFORE": str(full_before)}
+    return subprocess.run(
+        [folder / ".ci/run"], capture_output=True, text=True, check=False, cwd="/", env=environment
+    )
+
+
 def test_ci_passes_the_status_on_and_ends_with_pytests_line(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / ".ci", tmp_path / ".ci")
     closing = "\x1b[31m== \x1b[1m1 failed\x1b[0m, 2 passed in 0.10s \x1b[31m==\x1b[0m"
     (tmp_path / "says").write_text(f"{closing}\nmore\n")
-    (tmp_path / "Makefile").write_text("test:\n\t@cat says; exit 1\n")
-    done = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True, check=False, cwd="/")
+    done = ci(tmp_path, "test:\n\t@cat says; exit 1\ntest-full:\n\t@echo never\n", 9999)
     assert done.returncode != 0
     assert done.stdout.splitlines()[-1] == "== 1 failed, 2 passed in 0.10s =="
-    (tmp_path / "Makefile").write_text("test:\n\t@echo nothing\n")
-    done = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True, check=False, cwd="/")
+    assert "never" not in done.stdout
+    done = ci(tmp_path, "test:\n\t@echo nothing\n", 0)
     assert done.returncode == 0
+    assert "full scale: left out" in done.stdout.splitlines()[-2]
     assert done.stdout.splitlines()[-1] == "pytest did not come to its closing line"
+
+
+def test_ci_runs_the_chapters_at_full_scale_when_time_and_memory_allow(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / ".ci", tmp_path / ".ci")
+    makefile = (
+        "test:\n\t@echo '== 2 passed in 9.9s =='\ntest-full:\n\t@echo '== 1 failed in 0.5s =='; exit 1\n"
+    )
+    done = ci(tmp_path, makefile, 9999)
+    *_, full, closing = done.stdout.splitlines()
+    assert closing == "== 2 passed in 9.9s =="
+    if psutil.virtual_memory().total < 15.5e6 * 1024:
+        assert "full scale: left out" in full
+    else:
+        assert done.returncode != 0
+        assert full == "full scale: == 1 failed in 0.5s =="
