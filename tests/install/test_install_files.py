@@ -155,10 +155,10 @@ def test_workflow_runs_what_ci_runs(root: Path, project: dict[str, Any]) -> None
     assert all(SpecifierSet(project["requires-python"]).contains(f"{version}.0") for version in matrix)
 
 
-def ci(folder: Path, makefile: str, full_before: int) -> subprocess.CompletedProcess[str]:
-    """`.ci/run` with a make of our own; the chapters at full scale begin before so many seconds are gone."""
+def ci(folder: Path, makefile: str, full: int, some: int = 9999) -> subprocess.CompletedProcess[str]:
+    """`.ci/run` with a make of our own; all or some is run at full scale before so many seconds are gone."""
     (folder / "Makefile").write_text(makefile)
-    environment = os.environ | {"FULL_BEFORE": str(full_before)}
+    environment = os.environ | {"FULL_BEFORE": str(full), "SOME_BEFORE": str(some)}
     return subprocess.run(
         [folder / ".ci/run"], capture_output=True, text=True, check=False, cwd="/", env=environment
     )
@@ -172,7 +172,7 @@ def test_ci_passes_the_status_on_and_ends_with_pytests_line(root: Path, tmp_path
     assert done.returncode != 0
     assert done.stdout.splitlines()[-1] == "== 1 failed, 2 passed in 0.10s =="
     assert "never" not in done.stdout
-    done = ci(tmp_path, "test:\n\t@echo nothing\n", 0)
+    done = ci(tmp_path, "test:\n\t@echo nothing\n", 0, 0)
     assert done.returncode == 0
     assert "full scale: left out" in done.stdout.splitlines()[-2]
     assert done.stdout.splitlines()[-1] == "pytest did not come to its closing line"
@@ -191,3 +191,5 @@ def test_ci_runs_the_chapters_at_full_scale_when_time_and_memory_allow(root: Pat
     else:
         assert done.returncode != 0
         assert full == "full scale: == 1 failed in 0.5s =="
+        done = ci(tmp_path, makefile.replace("1 failed", "$(ARGS)"), 0)
+        assert done.stdout.splitlines()[-2].startswith("full scale, two chapters of it: == -k 03b or 05_ in")
