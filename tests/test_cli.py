@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from sae_course.cli import main
+from sae_course.notebooks import files
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,6 +70,15 @@ def test_an_unknown_command_or_option() -> None:
 @pytest.mark.parametrize("command", ["run", "build"])
 def test_an_unknown_chapter(command: str) -> None:
     assert_one_line(course(command, "99"), "no chapter '99'", "01 (toy_superposition)")
+
+
+def test_a_scale_that_there_is_not() -> None:
+    assert_one_line(here("run", "01", "--scale", "huge"), "no scale 'huge'", "mini or full")
+
+
+def test_a_chapter_with_parts_is_both_of_them() -> None:
+    assert [path.stem[:3] for path in files.sources(ROOT, ("3", "01"))] == ["01_", "03a", "03b"]
+    assert [path.stem[:3] for path in files.sources(ROOT, ("03b",))] == ["03b"]
 
 
 def test_the_course_finds_itself_from_any_folder(tmp_path: Path) -> None:

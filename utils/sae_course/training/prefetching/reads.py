@@ -63,6 +63,7 @@ def chapters() -> dict[str, tuple[Reads, ...]]:
 
 def published_of(chapter: str) -> list[str]:
     """The presets of which a chapter (``03b``; ``03`` is both) reads published SAEs."""
+    # Whoever reads 03a goes on to 03b, whose they are.
     return [preset for preset, one in PUBLISHED.items() if one.chapter[:2] == chapter[:2]]
 
 
