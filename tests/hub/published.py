@@ -48,8 +48,8 @@ class Sizes:
     attention: ModelShape
     othello: ModelShape
     gemma: ModelShape
-    expansion: int
-    """Latents of the published SAEs, over the width that they read."""
+    expansions: tuple[int, int, int]
+    """Latents over the width that is read, of the published SAEs of stories, attention and Othello."""
     rows: int
     """In each dataset."""
     row: int
@@ -61,7 +61,7 @@ SMALL = Sizes(
     attention=ModelShape(2, 16, 2, 8, 0, 257, 32),
     othello=ModelShape(2, 16, 2, 8, 64, 61, 59),
     gemma=FULL["gemma-2-2b"],
-    expansion=2,
+    expansions=(2, 2, 2),
     rows=2_300,
     row=520,
 )
@@ -70,7 +70,7 @@ TRUE = Sizes(
     attention=FULL["attn-only-2l-demo"],
     othello=FULL["othello-gpt"],
     gemma=replace(FULL["gemma-2-2b"], n_layers=3),
-    expansion=8,
+    expansions=(16, 16, 8),
     rows=3_000,
     row=1_024,
 )
@@ -330,7 +330,7 @@ def gated_sae(d_in: int, expansion: int, hook: str, model: str, rms: float, **mo
 def story_sae(sizes: Sizes) -> Repository:
     """Named by its hook point."""
     hook = "blocks.0.hook_mlp_out"
-    saved_as = gated_sae(sizes.stories.d_model, sizes.expansion, hook, "tiny-stories-1L-21M", rms=0.5)
+    saved_as = gated_sae(sizes.stories.d_model, sizes.expansions[0], hook, "tiny-stories-1L-21M", rms=0.5)
     return Repository({f"{hook}/{name}": data for name, data in saved_as.items()})
 
 
@@ -340,7 +340,7 @@ def attention_saes(sizes: Sizes) -> Repository:
     width = sizes.attention.n_heads * sizes.attention.d_head
     for layer, rms in enumerate((0.25, 0.6)):
         hook = f"blocks.{layer}.attn.hook_z"
-        for name, data in gated_sae(width, sizes.expansion, hook, "attn-only-2l-demo", rms).items():
+        for name, data in gated_sae(width, sizes.expansions[1], hook, "attn-only-2l-demo", rms).items():
             files[f"{hook}-v2/{name}"] = data
     return Repository(files)
 
@@ -348,7 +348,7 @@ def attention_saes(sizes: Sizes) -> Repository:
 def othello_sae(sizes: Sizes) -> Repository:
     """With linear probes beside it, as a pickle of tensors."""
     hook, shape = f"blocks.{min(5, sizes.othello.n_layers - 1)}.mlp.hook_post", sizes.othello
-    files = gated_sae(shape.d_mlp, sizes.expansion, hook, "othello-gpt", rms=1.6, seqpos_slice=[5, -5])
+    files = gated_sae(shape.d_mlp, sizes.expansions[2], hook, "othello-gpt", rms=1.6, seqpos_slice=[5, -5])
     served: dict[str, bytes | Path] = {
         f"blocks.5.mlp.hook_post-v1/{name}": data for name, data in files.items()
     }

@@ -6,7 +6,7 @@ import pytest
 
 from sae_course.models import names, streams
 from sae_course.runtime import CourseError, session, setup
-from sae_course.training import change, describe, preset, toy_config
+from sae_course.training import describe, preset, toy_config
 from sae_course.training.by_hand import hand_config
 from sae_course.training.gemma import full_run, gemma_config
 from sae_course.training.induction import induction_config
@@ -79,14 +79,12 @@ def test_outside_a_smoke_run_nothing_is_cut_and_in_one_every_chapter_is(smoke: N
     for before, after in zip(usual, short, strict=True):
         assert type(before) is type(after)
         assert before != after
-        assert before.__class__.__name__ in repr(before)
 
 
 def test_what_is_asked_for_goes_before_what_a_smoke_run_cuts(smoke: None) -> None:
     assert gemma_config(live_tokens=9000).live_tokens == 9000
     assert hand_config(scaled_latents=7).scaled_latents == 7
     assert preset("tinystories", "mini", training_tokens=4096).training_tokens == 4096
-    assert change(preset("tinystories", "mini"), lr=0.5).lr == 0.5
 
 
 def test_published_text_is_cut_and_a_game_is_not(smoke: None) -> None:

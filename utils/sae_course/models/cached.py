@@ -7,21 +7,11 @@ from typing import Any
 
 from .hub_messages import Signs
 
-_ABSENT = (
-    "OfflineModeIsEnabled",
-    "ConnectError",
-    "ConnectionError",
-    "ProxyError",
-    "TimeoutException",
-    "TimeoutError",
-)
-"""Names of what the libraries raise where nothing answers: the classes move between their versions."""
-
 
 def out_of_reach(error: BaseException) -> bool:
     """Whether this error, or one behind it, says that the hub is not there; not that it refused."""
     signs = Signs(error)
-    return signs.status is None and signs.any(*_ABSENT)
+    return signs.status is None and (signs.any("OfflineModeIsEnabled") or signs.unreachable)
 
 
 @contextlib.contextmanager
