@@ -10,6 +10,7 @@ from sae_lens.training.activation_scaler import ActivationScaler
 from torch import Tensor
 
 from sae_course.evals import downstream, harvest, intervene
+from sae_course.evals.loss import downstream_of
 from sae_course.models import load_model
 from sae_course.runtime import CourseError
 
@@ -41,16 +42,19 @@ def test_by_hand(model: Any, tokens: Tensor, batch: int) -> None:
         with_sae, q = losses(lambda value, hook: sae.decode(sae.encode(value)))
         ablated, r = losses(lambda value, hook: 0 * value)
         result = downstream(model, sae, tokens, HOOK, batch=batch).as_dict()
-    kl = [float((p.exp() * (p - other)).sum(-1).mean()) for other in (q, r)]
+    by_token = [(p.exp() * (p - other)).sum(-1) for other in (q, r)]
+    kl = [float(one.mean()) for one in by_token]
     # The jackknife, one row left out at a time.
     n = len(tokens)
     left_out = []
     for row in range(n):
         keep = torch.arange(n) != row
         a, b, c = (part[keep].mean() for part in (clean, with_sae, ablated))
-        left_out.append(float((c - b) / (c - a)))
+        left_out.append(
+            (float((c - b) / (c - a)), float(1 - by_token[0][keep].mean() / by_token[1][keep].mean()))
+        )
     spread = torch.tensor(left_out, dtype=torch.float64)
-    error = ((n - 1) / n * ((spread - spread.mean()) ** 2).sum()).sqrt()
+    error, kl_error = ((n - 1) / n * ((spread - spread.mean(0)) ** 2).sum(0)).sqrt()
     expected = {
         "n_tokens": clean.numel(),
         "ablation": "zero",
@@ -62,6 +66,7 @@ def test_by_hand(model: Any, tokens: Tensor, batch: int) -> None:
         "kl_with_sae": kl[0],
         "kl_ablated": kl[1],
         "kl_recovered": 1 - kl[0] / kl[1],
+        "kl_standard_error": kl_error,
     }
     assert result.pop("ablation") == expected.pop("ablation")
     assert result == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-4)
@@ -99,6 +104,27 @@ def test_one_row_has_no_standard_error(model: Any, tokens: Tensor) -> None:
     assert "±" not in str(result)
     assert "±" in str(downstream(model, Own(128, 20), tokens[:2], HOOK))
     assert "<th>loss recovered</th>" in result._repr_html_()
+
+
+def test_what_is_known_of_the_activations_stands_for_the_sae(
+    model: Any, tokens: Tensor, activations: Tensor
+) -> None:
+    sae, middle = Own(128, 20), slice(5, 40)
+    with torch.no_grad():
+        made = sae.decode(sae.encode(activations))
+    assert downstream(model, made, tokens, HOOK, batch=3) == downstream(model, sae, tokens, HOOK, batch=3)
+    known = downstream(model, made[:, middle], tokens, HOOK, positions=middle)
+    assert known == downstream(model, sae, tokens, HOOK, positions=middle)
+    with pytest.raises(CourseError, match=r"of 3 rows, and these tokens are 10"):
+        downstream(model, made[:3], tokens, HOOK)
+    with pytest.raises(CourseError, match=r"\[10, 35, 128\] where the activation has \[10, 48, 128\]"):
+        downstream(model, made[:, middle], tokens, HOOK)
+
+
+def test_several_at_once_are_as_each_by_itself(model: Any, tokens: Tensor) -> None:
+    saes = {"one": Own(128, 20), "perfect": Identity()}
+    together = downstream_of(model, saes, tokens, HOOK)
+    assert together == {name: downstream(model, sae, tokens, HOOK) for name, sae in saes.items()}
 
 
 def test_errors(model: Any, tokens: Tensor) -> None:

@@ -1,6 +1,7 @@
 """What the model loses when the SAE's reconstruction goes on in the activation's place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,6 +53,8 @@ class Downstream:
     """⟨KL(clean ‖ ablated)⟩, in nats"""
     kl_recovered: float
     """1 − kl_with_sae / kl_ablated"""
+    kl_standard_error: float
+    """Of kl_recovered, in the same way"""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -85,7 +88,7 @@ def _lines(result: Downstream) -> dict[str, str]:
 @torch.no_grad()
 def downstream(
     model: "HookedTransformer",
-    sae: Autoencoder,
+    sae: "Autoencoder | Float[Tensor, 'rows pos d_in']",
     tokens: Int[Tensor, "rows pos"],
     hook_point: str,
     *,
@@ -96,6 +99,7 @@ def downstream(
     """Run the model three times over the same tokens: as it is, with the SAE spliced in, and ablated.
 
     Args:
+        sae: or what it makes of these tokens' activations, where that is known already.
         tokens: held-out rows. Each is a sample for the standard error: many short rows tell more than few
             long ones.
         ablation: what the activation is worth is measured against zeros, or against its mean over these
@@ -107,23 +111,66 @@ def downstream(
     Raises:
         CourseError: for a hook point, tokens or an SAE that don't go with the model, or another ablation.
     """
+    return downstream_of(
+        model, {"": sae}, tokens, hook_point, ablation=ablation, batch=batch, positions=positions
+    )[""]
+
+
+@torch.no_grad()
+def downstream_of(
+    model: "HookedTransformer",
+    saes: "Mapping[str, Autoencoder | Float[Tensor, 'rows pos d_in']]",
+    tokens: Int[Tensor, "rows pos"],
+    hook_point: str,
+    *,
+    ablation: Ablation = "zero",
+    batch: int = 16,
+    positions: slice | None = None,
+) -> dict[str, Downstream]:
+    """`downstream` of several at one hook point: the model is run as it is, and ablated, once for all.
+
+    Args:
+        saes: by name; otherwise as for `downstream`.
+
+    Raises:
+        CourseError: as `downstream` does.
+    """
     rows = token_rows(model, tokens, least=2)
     ablate = _only_at(positions, _ablation(model, rows, hook_point, ablation, batch))
-    splice = _only_at(positions, spliced(sae))
-    sums: list[Tensor] = []
-    with ready(sae):
-        for some in rows.split(batch):
+    sums: dict[str, list[Tensor]] = {name: [] for name in saes}
+    with ExitStack() as stack:
+        for sae in saes.values():
+            if not isinstance(sae, Tensor):
+                stack.enter_context(ready(sae))
+        for at, some in enumerate(rows.split(batch)):
             clean = model(some, return_type="logits")
-            ce = [_cross_entropy(clean, some)]
-            kl = []
-            for replace in (splice, ablate):
-                other = replaced(model, some, hook_point, replace)
-                ce.append(_cross_entropy(other, some))
-                kl.append(_divergence(clean, other))
-            sums.append(torch.stack([*ce, *kl], dim=1).cpu().double())
-    by_row = torch.cat(sums)
+            clean_ce = _cross_entropy(clean, some)
+            ablated = _compared(model, some, hook_point, ablate, clean)
+            for name, sae in saes.items():
+                splice = _known(sae, rows, at, batch) if isinstance(sae, Tensor) else spliced(sae)
+                with_sae = _compared(model, some, hook_point, _only_at(positions, splice), clean)
+                by_row = [clean_ce, with_sae[0], ablated[0], with_sae[1], ablated[1]]
+                sums[name].append(torch.stack(by_row, dim=1).cpu().double())
+    return {name: _summed(torch.cat(parts), rows, ablation) for name, parts in sums.items()}
+
+
+def _compared(
+    model: "HookedTransformer",
+    rows: Int[Tensor, "rows pos"],
+    hook_point: str,
+    replace: Replace,
+    clean: Float[Tensor, "rows pos d_vocab"],
+) -> tuple[Float[Tensor, " rows"], Float[Tensor, " rows"]]:
+    """Each row's cross-entropy, and divergence from the clean model, with something else spliced in."""
+    other = replaced(model, rows, hook_point, replace)
+    return _cross_entropy(other, rows), _divergence(clean, other)
+
+
+def _summed(by_row: Float[Tensor, "rows 5"], rows: Int[Tensor, "rows pos"], ablation: Ablation) -> Downstream:
+    """From each row's sums: cross-entropy clean, with the SAE, ablated; divergence with the SAE, ablated."""
     n_tokens = rows.shape[0] * (rows.shape[1] - 1)
     clean_ce, sae_ce, ablated_ce, sae_kl, ablated_kl = (by_row.sum(0) / n_tokens).tolist()
+    divergences = torch.cat([torch.zeros_like(by_row[:, :1]), by_row[:, 3:]], dim=1)
     return Downstream(
         n_tokens=n_tokens,
         ablation=ablation,
@@ -135,7 +182,30 @@ def downstream(
         kl_with_sae=sae_kl,
         kl_ablated=ablated_kl,
         kl_recovered=_recovered(0.0, sae_kl, ablated_kl),
+        kl_standard_error=_jackknife(divergences),
     )
+
+
+def _known(
+    reconstruction: Float[Tensor, "rows pos d_in"], rows: Int[Tensor, "rows pos"], at: int, batch: int
+) -> Replace:
+    """A batch of what is known of all rows, at the positions that are spliced."""
+    if len(reconstruction) != len(rows):
+        raise CourseError(
+            f"The reconstruction is of {len(reconstruction)} rows, and these tokens are {len(rows)}: give "
+            "that of the same tokens."
+        )
+    part = reconstruction[at * batch : (at + 1) * batch]
+
+    def replace(x: Float[Tensor, "rows pos d_in"]) -> Float[Tensor, "rows pos d_in"]:
+        if part.shape != x.shape:
+            raise CourseError(
+                f"The reconstruction has the shape {list(part.shape)} where the activation has "
+                f"{list(x.shape)}: it must be of the same positions and hook point."
+            )
+        return part.to(x.device, x.dtype)
+
+    return replace
 
 
 def _only_at(positions: slice | None, replace: Replace) -> Replace:

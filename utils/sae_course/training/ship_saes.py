@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import home, project_root
-from .shipped import RUNS, WEIGHTS, place
+from .shipped import RUNS, TWIN, WEIGHTS, place
 
 if TYPE_CHECKING:
     from ..runs import Run
@@ -30,14 +30,22 @@ def config(name: str) -> Any:
     return change(cfg, device="cpu", llm_device="cpu", act_store_device="cpu")
 
 
-def measured(sae: Any, cfg: Any) -> dict[str, float]:
+def model_of(name: str, cfg: Any) -> Any:
+    """The model that a shipped SAE is of: the stand-in, or its random-weights twin."""
+    from ..models import load_model, random_twin  # noqa: PLC0415
+
+    if name.endswith(TWIN):
+        return random_twin(cfg.model_name, "mini", device="cpu")
+    return load_model(cfg.model_name, "mini", device="cpu", quiet=True)
+
+
+def measured(sae: Any, cfg: Any, model: Any) -> dict[str, float]:
     """The shipped SAE's figures on held-out rows."""
     import torch  # noqa: PLC0415
 
     from ..evals import densities, downstream, harvest, reconstruction  # noqa: PLC0415
-    from ..models import load_model, token_stream  # noqa: PLC0415
+    from ..models import token_stream  # noqa: PLC0415
 
-    model = load_model(cfg.model_name, "mini", device="cpu", quiet=True)
     stream = token_stream(cfg.model_name, "mini", split="test", n_ctx=cfg.context_size)
     seen = slice(*cfg.seqpos_slice)
     n_rows = -(-TOKENS // len(range(cfg.context_size)[seen]))
@@ -63,10 +71,11 @@ def ship(name: str) -> "Run":
     from .runner import train  # noqa: PLC0415
 
     cfg = config(name)
+    model = model_of(name, cfg)
     begin = RUNS[name].get("b_dec_init_method", "zeros")
     folder = home() / "ship-saes" / name
-    run = train(cfg, name=name, folder=folder, b_dec_init_method=begin, show=False)
-    before = measured(run.sae(), cfg)
+    run = train(cfg, name=name, folder=folder, model=model, b_dec_init_method=begin, show=False)
+    before = measured(run.sae(), cfg, model)
     rounded = home() / "ship-saes" / f"{name}-rounded"
     shutil.rmtree(rounded, ignore_errors=True)
     run.save(rounded)
@@ -76,7 +85,7 @@ def ship(name: str) -> "Run":
     shipped = {
         "command": f"python -m {__spec__.name} {name}",
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "measured": measured(Run.load(rounded).sae(), cfg),
+        "measured": measured(Run.load(rounded).sae(), cfg, model),
         "measured before rounding": before,
     }
     whole = dataclasses.replace(Run.load(rounded), notes=run.notes | {"shipped": shipped})

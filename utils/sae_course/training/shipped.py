@@ -17,10 +17,19 @@ RUNS: dict[str, dict[str, Any]] = {
     "othello": {},
     "othello-boards": {"preset": "othello", "architecture": "standard", "b_dec_init_method": "mean"},
     "gemma": {},
+    "tinystories-twin": {"preset": "tinystories", "architecture": "topk"},
+    "attn-only-2l-layer-1-twin": {"preset": "attn-only-2l", "layer": 1, "architecture": "topk", "k": 8},
+    "othello-boards-twin": {
+        "preset": "othello",
+        "architecture": "standard",
+        "b_dec_init_method": "mean",
+    },
 }
 """By its name, what each was trained with, beyond the mini preset of the recipe "today".
 
-Those of the attention-only model are chapter 05's, ``othello-boards`` is chapter 06's."""
+Those of the attention-only model are chapter 05's, ``othello-boards`` is chapter 06's. A name that ends in
+``-twin`` is the same SAE trained on the model's random-weights twin: a baseline of `evals.report`."""
+TWIN = "-twin"
 WEIGHTS = "sae_weights.safetensors"
 
 
