@@ -66,3 +66,17 @@ def test_only_and_at_in_either_order() -> None:
     np.testing.assert_array_equal(one.values, other.values)
     with pytest.raises(CourseError, match=r"labels need a boolean array \[batch, pos, 4\].*\[5, 4\]"):
         whole.at(3)  # type: ignore[arg-type]
+
+
+def test_labels_of_the_same_tokens_are_joined() -> None:
+    one = Labels(("a",), np.zeros((2, 3, 1), bool), "No b.")
+    other = Labels(("b", "c"), np.ones((2, 3, 2), bool), "No b.")
+    both = one.joined(other)
+    assert both.names == ("a", "b", "c")
+    assert both["c"].all()
+    assert not both["a"].any()
+    assert both.missing == "No b."
+    with pytest.raises(CourseError, match=r"without a name in common; .* share \['a'\]"):
+        one.joined(one)
+    with pytest.raises(CourseError, match="of the same tokens|for the same tokens"):
+        one.joined(Labels(("b",), np.zeros((2, 4, 1), bool)))

@@ -116,6 +116,16 @@ SLIPS = {
     "7.5": ("eval_batch_size_prompts=1", "eval_batch_size_prompts=4", "fit|GiB"),
     "7.6": ("return copy.deepcopy(", "return (", "reference|changed|copy"),
     "7.7": ("n_saes * (pass_over + sae)", "n_saes * sae + pass_over", "read|cache"),
+    "8.1": ("(x - x.mean(0))", "(x - x.mean())", "mean"),
+    "8.2": ("log_p.exp() * (log_p - log_q)", "log_q.exp() * (log_q - log_p)", "KL|weights|other way"),
+    "8.3": (" / len(apart) ** 0.5", "", "root|standard error|deviation"),
+    "8.4": (".abs()", "", "abs|sign|below"),
+    "8.5": (" / W_dec.norm(dim=-1)", "", "cosine|length"),
+    "8.6": ("a[fires].argsort()", "a[fires].argsort(descending=True)", "weak|order|strong"),
+    "8.7": ("return 0.0", "return float('nan')", "0|NaN|vary"),
+    "8.8": ("/ change.shape[-1]", "", "vocabulary|share|V"),
+    "8.9": ("(change * (gradient @ W_dec.T)).abs()", "change.abs()", "gradient|effect"),
+    "8.10": ("** 0.5", "", "root|square"),
 }
 
 

@@ -49,6 +49,21 @@ class Labels:
         chosen = [self.names.index(name) for name in wanted]
         return Labels(wanted, self.values[..., chosen], self.missing)
 
+    def joined(self, other: "Labels") -> "Labels":
+        """These features and another's, of the same tokens.
+
+        Raises:
+            CourseError: when they are of other tokens, or share a name.
+        """
+        if self.values.shape[:2] != other.values.shape[:2] or set(self.names) & set(other.names):
+            shared = sorted(set(self.names) & set(other.names))[:3]
+            raise CourseError(
+                f"Labels are joined for the same tokens and without a name in common; these are of "
+                f"{list(self.values.shape[:2])} and {list(other.values.shape[:2])} tokens, and share {shared}."
+            )
+        missing = " ".join(dict.fromkeys(text for text in (self.missing, other.missing) if text))
+        return Labels(self.names + other.names, np.concatenate([self.values, other.values], axis=-1), missing)
+
     def at(self, positions: slice) -> "Labels":
         """Only these positions of each row, as an SAE with ``seqpos_slice`` sees them."""
         return Labels(self.names, self.values[:, positions], self.missing)

@@ -19,15 +19,23 @@ from ..runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from .ablation import Ablations, ablations, controls, joint_firing
+    from .absorbed import Absorption
+    from .absorbing import absorption, hierarchy_of
     from .activations import harvest
     from .attribution import Attribution, attribution_by_token, latent_attribution
     from .autoencoder import Autoencoder
+    from .baselines import baseline_units
     from .between import Between
     from .boards import BoardScores, board_f1, board_properties, board_scores
     from .circuits import Circuit, circuit
+    from .control import Control, sparse_control
+    from .dense import DenseLatents, dense_latents
+    from .effects import Effects, latent_effects
+    from .endpoint import ChatEndpoint
     from .features import FeatureScores, feature_scores
     from .firing import Densities, densities, latent_activations
     from .grouping import explained_by
+    from .interpreting import AutoInterp, autointerp
     from .lens import TopTokens, logit_lens, top_tokens
     from .loss import Downstream, downstream
     from .matching import Matches, match_latents
@@ -35,91 +43,152 @@ if TYPE_CHECKING:
     from .projections import pca_directions, random_directions
     from .quality import Reconstruction, reconstruction
     from .ranking import auroc
+    from .reporting import report
+    from .scores import Report
     from .sites import Site
+    from .sparse_probing import SparseProbes, sparse_probes
     from .splicing import intervene
+    from .splits import Splitting, splitting
+    from .steady import Consistency, consistency
+    from .uncertainty import Difference, Estimate, bootstrap, difference
+    from .units import Units, units_of
 
 # Where each name is: a file is imported when it is asked for. No file has the name of a function here: the
 # import of the one would hide the other.
 _PLACES = {
     "Ablations": "ablation",
+    "Absorption": "absorbed",
     "Attribution": "attribution",
+    "AutoInterp": "interpreting",
     "Autoencoder": "autoencoder",
     "Between": "between",
     "BoardScores": "boards",
+    "ChatEndpoint": "endpoint",
     "Circuit": "circuits",
+    "Consistency": "steady",
+    "Control": "control",
+    "DenseLatents": "dense",
     "Densities": "firing",
+    "Difference": "uncertainty",
     "Downstream": "loss",
+    "Effects": "effects",
+    "Estimate": "uncertainty",
     "FeatureScores": "features",
     "Matches": "matching",
     "Probes": "probing",
     "Reconstruction": "quality",
+    "Report": "scores",
     "Site": "sites",
+    "SparseProbes": "sparse_probing",
+    "Splitting": "splits",
     "TopTokens": "lens",
+    "Units": "units",
     "ablations": "ablation",
+    "absorption": "absorbing",
     "attribution_by_token": "attribution",
     "auroc": "ranking",
+    "autointerp": "interpreting",
+    "baseline_units": "baselines",
     "board_f1": "boards",
     "board_properties": "boards",
     "board_scores": "boards",
+    "bootstrap": "uncertainty",
     "circuit": "circuits",
+    "consistency": "steady",
     "controls": "ablation",
+    "dense_latents": "dense",
     "densities": "firing",
+    "difference": "uncertainty",
     "downstream": "loss",
     "explained_by": "grouping",
     "feature_scores": "features",
     "harvest": "activations",
+    "hierarchy_of": "absorbing",
     "intervene": "splicing",
     "joint_firing": "ablation",
     "latent_activations": "firing",
     "latent_attribution": "attribution",
+    "latent_effects": "effects",
     "linear_probes": "probing",
     "logit_lens": "lens",
     "match_latents": "matching",
     "pca_directions": "projections",
     "random_directions": "projections",
     "reconstruction": "quality",
+    "report": "reporting",
+    "sparse_control": "control",
+    "sparse_probes": "sparse_probing",
+    "splitting": "splits",
     "top_tokens": "lens",
+    "units_of": "units",
 }
 
 __all__ = [
     "Ablations",
+    "Absorption",
     "Attribution",
+    "AutoInterp",
     "Autoencoder",
     "Between",
     "BoardScores",
+    "ChatEndpoint",
     "Circuit",
+    "Consistency",
+    "Control",
+    "DenseLatents",
     "Densities",
+    "Difference",
     "Downstream",
+    "Effects",
+    "Estimate",
     "FeatureScores",
     "Matches",
     "Probes",
     "Reconstruction",
+    "Report",
     "Site",
+    "SparseProbes",
+    "Splitting",
     "TopTokens",
+    "Units",
     "ablations",
+    "absorption",
     "attribution_by_token",
     "auroc",
+    "autointerp",
+    "baseline_units",
     "board_f1",
     "board_properties",
     "board_scores",
+    "bootstrap",
     "circuit",
+    "consistency",
     "controls",
+    "dense_latents",
     "densities",
+    "difference",
     "downstream",
     "explained_by",
     "feature_scores",
     "harvest",
+    "hierarchy_of",
     "intervene",
     "joint_firing",
     "latent_activations",
     "latent_attribution",
+    "latent_effects",
     "linear_probes",
     "logit_lens",
     "match_latents",
     "pca_directions",
     "random_directions",
     "reconstruction",
+    "report",
+    "sparse_control",
+    "sparse_probes",
+    "splitting",
     "top_tokens",
+    "units_of",
 ]
 
 __getattr__ = lazily(__name__, _PLACES)

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
 
 PCA, NEURONS, RANDOM, TRUE = "PCA", "neurons", "frozen random decoder", "true features"
-NAMES = (PCA, NEURONS, RANDOM, TRUE)
+TWIN = "random twin's SAE"
+"""The SAE of the same architecture with random weights: it has to be trained, so it is given and not made."""
+NAMES = (TWIN, RANDOM, PCA, NEURONS, TRUE)
+"""All baselines, in the order in which they are shown."""
 _STEPS, _STEP = 10, 3.0
 """Of iterative hard thresholding, and how long they are beside 1 / ‖D‖², the length that is safe for codes
 that aren't sparse. Measured at the mini models' hook points: 25 steps explain .01 more of the variance, and
@@ -108,10 +111,14 @@ def random_units(
     parts = []
     for some in (x - mean).flatten(0, 1).split(_AT_ONCE):
         a = ahead = some.new_zeros(len(some), d_sae)
-        t = 1.0
+        t, length, least = 1.0, step, float(some.square().sum())
         for _ in range(_STEPS):
-            last, a = a, _largest((ahead + step * ((some - ahead @ D) @ D.T)).relu(), min(k, d_sae))
-            t, before = (1 + (1 + 4 * t**2) ** 0.5) / 2, t
+            last, a = a, _largest((ahead + length * ((some - ahead @ D) @ D.T)).relu(), min(k, d_sae))
+            error = float((some - a @ D).square().sum())
+            if error > least:  # too long a step for a code this dense: back, and more slowly
+                a, t, length, ahead = last, 1.0, length / 2, last
+                continue
+            least, before, t = error, t, (1 + (1 + 4 * t**2) ** 0.5) / 2
             ahead = a + (before - 1) / t * (a - last)
         parts.append(a)
     a = torch.cat(parts).reshape(*x.shape[:2], d_sae)
@@ -149,7 +156,7 @@ def _largest(values: Float[Tensor, "*batch n"], k: int) -> Float[Tensor, "*batch
     return torch.zeros_like(values).scatter_(-1, places, values.gather(-1, places))
 
 
-def baselines(
+def baseline_units(
     model: "HookedTransformer",
     tokens: Int[Tensor, "rows pos"],
     hook_point: str,

@@ -88,7 +88,7 @@ def bootstrap(
 
     Args:
         samples: along the first axis; whole rows, where tokens of a row belong together.
-        statistic: of such a tensor, whatever its length.
+        statistic: of such a tensor, whatever its length. A drawing for which it is NaN doesn't count.
 
     Raises:
         CourseError: for fewer than two samples: one says nothing about how far others would be from it.

@@ -31,6 +31,11 @@ class Units:
 
     def __post_init__(self) -> None:
         rows, pos, d_in = self.x.shape
+        if not self.x.isfinite().all():
+            raise CourseError(
+                f"{int((~self.x.isfinite()).sum()):,} of the activations that {self.name} is for are NaN or "
+                "infinite: that is the model's doing, not the SAE's. Run the model in float32."
+            )
         wanted = {
             "a": (self.a, (rows, pos, self.a.shape[-1])),
             "directions": (self.directions, (self.a.shape[-1], d_in)),

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..models.cards import SHIPPED, Card
 from ..runtime import write_atomic
 from ..training import recorded_toy_runs
+from ..training.evaluation import FAKES, FIVE, recorded_reports
 from ..training.gemma import recorded_gemma
 from ..training.induction import recorded_induction
 from ..training.othello import recorded_othello
@@ -36,7 +37,22 @@ def _made(path: Path, chapters: list[Chapter], address: Address) -> str:
     made = (
         ("chapters", _chapters(chapters, address)),
         ("models", _models()),
-        ("results", [*_results(), "", *_tinystories(), "", *_induction(), "", *_othello(), "", *_gemma()]),
+        (
+            "results",
+            [
+                *_results(),
+                "",
+                *_tinystories(),
+                "",
+                *_induction(),
+                "",
+                *_othello(),
+                "",
+                *_gemma(),
+                "",
+                *_evaluation(),
+            ],
+        ),
     )
     for name, lines in made:
         before, opening, rest = text.partition(f"<!-- {name} -->\n")
@@ -205,6 +221,30 @@ def _gemma() -> list[str]:
         "|---|---|" + "---|" * len(forms),
         *(f"| {way} | {layer} | {' | '.join(row)} |" for (way, layer), row in table.iterrows()),
     ]
+
+
+def _evaluation() -> list[str]:
+    """Chapter 08's record: five SAEs, two of them fakes, and what told them apart."""
+    metrics = ("L0", "explained variance", "CE recovered", "F1 of the best unit", EFFECT)
+    fakes = {name for name, what in FIVE.items() if what in FAKES}
+    rows = []
+    for name, report in recorded_reports().items():
+        cells = [report.of(metric).words for metric in metrics]
+        what = "planted fake" if name in fakes else f"of chapter {FIVE[name]}"
+        rows.append(f"| {name}, {what} | `{report.hook_point}` of {report.model} | {' | '.join(cells)} |")
+    return [
+        "Chapter 08's scorecard: five SAEs at mini scale, two of them fakes, on held-out rows; ± is the standard "
+        "error over rows, features or latents. The effect is that of ablating a latent, over a random "
+        "direction of its length. Recorded by `python -m sae_course.notebooks.record_evaluation`, with more "
+        "metrics and all baselines.",
+        "",
+        f"| SAE | hook point | {' | '.join(metrics)} |",
+        "|---|---|" + "---|" * len(metrics),
+        *rows,
+    ]
+
+
+EFFECT = "effect, over a random direction's"
 
 
 def _settings(config: dict[str, float]) -> str:

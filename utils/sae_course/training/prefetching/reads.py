@@ -48,6 +48,7 @@ def chapters() -> dict[str, tuple[Reads, ...]]:
     attention = Reads("attn-only-2l-demo", _share("attn-only-2l", induction.InductionConfig().live_share))
     games = Reads("othello-gpt", _share("othello-resid", othello.OthelloConfig().live_share))
     text = Reads("gemma-2-2b", training_rows("gemma", gemma.GemmaConfig().live_tokens))
+    held_out = Reads("tiny-stories-1L-21M", HELD_OUT + _ROUNDED)
     return {
         "01": (),
         "02a": (),
@@ -55,16 +56,19 @@ def chapters() -> dict[str, tuple[Reads, ...]]:
         "03a": (stories,),
         "03b": (stories,),
         "04": (),
-        "05": (attention, Reads("tiny-stories-1L-21M", HELD_OUT + _ROUNDED)),
+        "05": (attention, held_out),
         "06": (games,),
         "07": (text,),
+        "08": (held_out,),
     }
 
 
 def published_of(chapter: str) -> list[str]:
     """The presets of which a chapter (``03b``; ``03`` is both) reads published SAEs."""
-    # Whoever reads 03a goes on to 03b, whose they are.
-    return [preset for preset, one in PUBLISHED.items() if one.chapter[:2] == chapter[:2]]
+    # Whoever reads 03a goes on to 03b, whose they are; chapter 08 measures what 03 ends with.
+    measured = {"08": ("03b",)}.get(chapter, (chapter,))
+    wanted = {one[:2] for one in measured}
+    return [preset for preset, one in PUBLISHED.items() if one.chapter[:2] in wanted]
 
 
 def numbers(asked: tuple[str, ...]) -> list[str]:
