@@ -41,10 +41,10 @@ from sae_course.data.indirect_objects import STORY, indirect_objects
 from sae_course.data.toys import ToyWorld, random_directions
 from sae_course.figures.families import draw_map
 
-from sae_course.models import load_model, token_labels, token_stream
+from sae_course.models import load_model, token_stream
 from sae_course.runtime import current
 from sae_course.training.evaluation import (
-    FAKES, SITES, evaluation_config, finished_sae, finished_twin, labels_for, recorded_evaluation, recorded_reports, scorecard_sae,
+    SITES, evaluation_config, finished_sae, finished_twin, labels_for, recorded_evaluation, recorded_reports,
 )
 from sae_course.training.othello import recorded_othello
 from sae_course.training.recorded_file import over_seeds
@@ -296,6 +296,8 @@ print(f"unpaired, the error would be {unpaired:.3f}")
 # The **random twin** has the architecture of the model and weights that were never trained. It computes nothing of interest. An SAE was trained on its activations, with exactly the settings of the other.
 
 # %% [markdown] question="8.A" difficulty=2 importance=5 minutes=2
+# ### Question 8.A: what does an SAE of nothing look like?
+#
 # Predict, for the twin's SAE: explained variance, higher or lower than the real one's? And for how many of the questions "is *this* the current token?" does a single latent have an AUROC of .9?
 
 # %% [markdown] tags=["answer"]
@@ -319,19 +321,19 @@ learned.set_index(["chapter", "SAE of"]).style.format("{:.3f}")
 #
 # $$ s = \frac{|\text{mean of } a \text{ where true} - \text{mean of } a \text{ where false}|}{\text{standard deviation of } a} $$
 #
-# and take the $k$ latents with the largest score, the best first. A latent that never fires has no deviation, and must never be chosen before one that does.
+# and take the $k$ latents with the largest score, the best first. A latent that never fires has no deviation, and must never be chosen before one that does. Every feature is true of some tokens and false of others.
 
 # %%
 def probe_latents(a: Float[Tensor, "n d_sae"], truth: Bool[Tensor, "n features"], k: int) -> Int[Tensor, "features k"]:
     """The k latents that each feature's probe may read."""
-    # TODO: means where true and where false, by matrix products; divide by the deviation; dead latents score 0
+    # TODO: means where true and where false, by matrix products; divide by the deviation; dead latents come last
     ### BEGIN SOLUTION
     true = truth.to(a.dtype)
     n_true = true.sum(0)[:, None]
     where_true = true.T @ a / n_true
     where_false = (1 - true).T @ a / (len(a) - n_true)
     deviation = a.std(0, correction=0)
-    score = torch.where(deviation > 0, (where_true - where_false).abs() / deviation, 0.0)
+    score = torch.where(deviation > 0, (where_true - where_false).abs() / deviation, -1.0)
     return score.topk(k, dim=-1).indices
     ### END SOLUTION
 
@@ -342,7 +344,7 @@ check.probe_latents(probe_latents)
 # With the truth as numbers, `truth.T @ a` is the sum of each latent's activation over the tokens where each feature is true: `[features d_sae]`.
 
 # %% [markdown] tags=["hint"]
-# `0 / 0` is NaN, and `topk` puts NaN first: `torch.where(deviation > 0, …, 0.0)`.
+# `0 / 0` is NaN, and `topk` puts NaN first: `torch.where(deviation > 0, …, -1.0)`.
 
 # %% [markdown]
 # `evals.sparse_probes` trains a logistic regression on the $k$ units that your function would choose (chosen on one half of the rows, measured on the other). Predict: which is ahead at $k = 1$, and is it still ahead at $k = 5$? The controls are neurons, principal components, and the same number of random directions with as many firing.
@@ -389,7 +391,7 @@ over_seeds(recorded_evaluation("k"), "k", {"explained variance": ".3f", "CE reco
 # At a token the parent feature is true (a linear probe with the direction $p$, of length 1, says so). Each latent contributes $c_j = a_j \, d_j \cdot p$ to it, where $d_j$ is its decoder vector. The token is **absorbed** when
 #
 # - none of the parent's `main` latents fires, and
-# - the latent with the largest contribution points the parent's way, $\cos(d_j, p) \ge$ `least_cosine`, and makes up at least `least_share` of all the positive contributions at this token.
+# - the latent with the largest contribution points the parent's way, $\cos(d_j, p) \ge$ `least_cosine`, and makes up at least `least_share` of all the positive contributions at this token. (Where nothing contributes, nothing is absorbed.)
 
 # %%
 def absorbed(
@@ -440,7 +442,7 @@ for width in config.widths:
     sample = world.sample(4000, torch.Generator().manual_seed(3))
     with torch.no_grad():
         fires = toy.encode(sample.activations)
-        ev = [explained_variance(h, h_hat).about_mean for h, h_hat in zip(sample.activations, toy.decode(fires))]
+        ev = [explained_variance(h, h_hat).about_mean for h, h_hat in zip(sample.activations, toy.decode(fires), strict=True)]
     for at in range(3):
         a, W_dec = fires[at], torch.nn.functional.normalize(toy.W_dec[at].detach(), dim=-1)
         for parent in range(config.parents):
@@ -477,10 +479,10 @@ over_seeds(recorded_evaluation("same"), "other", {"found again": ".2f", "by luck
 
 # %% tags=["fold"]
 places = recorded_evaluation("map")
-draw_map(places[["x", "y"]].to_numpy(), places["family"].tolist(), "Latents of one family lie together, most others have no family that we know")
+draw_map(places[["x", "y"]].to_numpy(), places["family"].tolist(), "Pronouns lie together, and places; most families are scattered")
 
 # %% [markdown]
-# **Analysis.** Some families are islands. Most latents are grey: none of the labels is told by them with an F1 of .3. Mind what such a picture can show: UMAP keeps neighbours and little else, and it draws islands of random points, too. It is a way to look for families, and no evidence of any.
+# **Analysis.** Hardly. Pronouns make a cluster, places and exclamations a loose one; latents for names or for *a noun is due* are all over the map. And nearly nine in ten latents are grey: none of the labels is told by them with an F1 of .3. Mind what such a picture can show at all: UMAP keeps neighbours and little else, and it would make islands of random points, too. It is a way to look for families, and no evidence of any.
 #
 # ## Part 5: one latent at a time
 #
@@ -514,7 +516,7 @@ check.precision_by_strength(precision_by_strength)
 # For each latent the feature that it tells best (by F1, on the choosing half), if it is right there at least every other time among its strongest quarter. Predict: how precise are their weakest quarter?
 
 # %%
-steady = evals.consistency(own, labels, bins=config.bins, choose=halves)
+steady = evals.consistency(own, labels, bins=config.bins, least=config.least_fires, choose=halves)
 one = steady.table.index[0]
 print(steady)
 feature = steady.table.loc[one, "feature"]
@@ -572,7 +574,7 @@ tokens_read = rows[:, site.positions]
 interpreted = {}
 for name, units in {"SAE": own, **controls}.items():
     for see in ("top", "all"):
-        interpreted[name, see] = evals.autointerp(units, tokens_read, decode=model.tokenizer, labels=labels, n=config.n_latents, choose=halves, see=see, seed=config.seed)
+        interpreted[name, see] = evals.autointerp(units, tokens_read, decode=model.tokenizer, labels=labels, n=config.n_latents, top=config.excerpts, rest=config.excerpts, least=config.least_fires, choose=halves, see=see, seed=config.seed)
 pd.DataFrame(
     {
         (name, f"explainer sees {see}"): {"score on top": str(found.top), "on top and random": str(found.top_and_random), "flattered by": f"{found.flattery.value:+.2f} ± {found.flattery.error:.2f}"}
@@ -721,7 +723,7 @@ controlled.figure()
 over_seeds(recorded_evaluation("control"), ["edited", "k"], {"swapped": ".2f"})["swapped"].unstack("k")
 
 # %% [markdown]
-# **Analysis.** In the one-layer model two of the SAE's latents do most of what the whole activation does, and one does half: more than any coordinate or principal component. That is a success, and the controls say so: random latents do nearly nothing.
+# **Analysis.** In the one-layer model one of the SAE's latents does half of what the whole activation does, and two do most of it. A principal component does as much as the first, and is behind from two on; coordinates and random latents do little. That is a success, and the controls are why we may say so. (A single true feature overshoots: it moves both names at once, further than the activation itself does.)
 #
 # In the larger model's residual stream the same task ends otherwise. All latents together move a third of the answer: what names the receiver is, for the most part, *in the SAE's error*, although that SAE recovers 99.6 % of the loss. A single principal component does better. The loss is an average over all tokens; the names at this token are a small part of it. If you want to control something, measure the control.
 #
@@ -730,7 +732,7 @@ over_seeds(recorded_evaluation("control"), ["edited", "k"], {"swapped": ".2f"})[
 # One call measures an SAE in all these ways, and its baselines in the same ways. What wasn't run is not blank: it says why.
 
 # %%
-own_report = evals.report(model, sae, rows, labels=labels, twin=finished_twin("03"), positions=site.positions, name="chapter 03's SAE", seed=config.seed)
+own_report = evals.report(model, sae, rows, labels=labels, twin=finished_twin("03"), positions=site.positions, only=config.sections, name="chapter 03's SAE", seed=config.seed)
 own_report
 
 # %%
@@ -744,6 +746,8 @@ reports = recorded_reports()
 pd.DataFrame({name: {"hook point": f"{one.hook_point}, {one.model}"} | {metric: one.of(metric).words for metric in ("explained variance", "CE recovered")} for name, one in reports.items()}).T
 
 # %% [markdown] question="8.B" difficulty=2 importance=4 minutes=2
+# ### Question 8.B: which two are the fakes?
+#
 # Which two are the fakes, by these numbers? Write your ranking down before you go on.
 
 # %% [markdown] tags=["answer"]
@@ -805,7 +809,7 @@ def comparable(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[scores["metric"].isin(known) & (scores["better"] != 0) & (scores["whose"] != "true features") & ~of_the_twin]
 
 
-ahead = pd.DataFrame({name: margins(comparable(one.frame())) for name, one in reports.items()}).dropna(how="all")
+ahead = pd.concat({name: margins(comparable(one.frame())) for name, one in reports.items()}, axis=1).dropna(how="all")
 ahead.clip(-20, 20).style.format("{:+.1f}", na_rep="not run")
 
 # %% [markdown]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sae_course.data.labels import Labels
-from sae_course.evals.consistency import Consistency, consistency
+from sae_course.evals.steady import Consistency, consistency
 from sae_course.evals.units import Units
 from sae_course.runtime import CourseError
 

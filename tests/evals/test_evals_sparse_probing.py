@@ -98,6 +98,14 @@ def test_newton_ends_where_classes_are_separated(rarity: int) -> None:
     assert torch.equal(said, truth)
 
 
+def test_a_tiny_penalty_is_as_good_as_none_but_no_failure() -> None:
+    """Every probability is 0 or 1 before the penalty is felt: the curvature has no inverse."""
+    truth = torch.arange(60)[None] >= 30
+    weights, bias = logistic_fits((truth * 2.0 - 1)[:, None], truth, 1e-30)
+    assert 10 < float(weights) < 100
+    assert abs(float(bias)) < float(weights)
+
+
 def test_many_features_are_fitted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(7, 2, 60, generator=rng(7))
     truth = x[:, 0] + torch.randn(7, 60, generator=rng(8)) > 0

@@ -58,8 +58,9 @@ class Labels:
         if self.values.shape[:2] != other.values.shape[:2] or set(self.names) & set(other.names):
             shared = sorted(set(self.names) & set(other.names))[:3]
             raise CourseError(
-                f"Labels are joined for the same tokens and without a name in common; these are of "
-                f"{list(self.values.shape[:2])} and {list(other.values.shape[:2])} tokens, and share {shared}."
+                "Labels are joined for the same tokens and without a name in common; these are of "
+                f"{list(self.values.shape[:2])} and {list(other.values.shape[:2])} tokens, and share "
+                f"{shared}."
             )
         missing = " ".join(dict.fromkeys(text for text in (self.missing, other.missing) if text))
         return Labels(self.names + other.names, np.concatenate([self.values, other.values], axis=-1), missing)

@@ -94,7 +94,9 @@ def report(
         )
     choose = _half(len(rows), seed).to(x.device)
     own = units_of(sae, x, OWN)
-    made, missing = baseline_units(model, rows, where, own, choose, labels=labels, positions=positions, seed=seed)
+    made, missing = baseline_units(
+        model, rows, where, own, choose, labels=labels, positions=positions, seed=seed
+    )
     subjects = {OWN: own, **made}
     if twin is None:
         missing[TWIN] = "no SAE of the random twin was given"

@@ -1,5 +1,6 @@
 """Sections of a report on single latents: what explains them, what they do, who has them too."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,12 +10,14 @@ from .control import sparse_control
 from .effects import latent_effects
 from .matching import match_latents
 from .scores import OWN
-from .setting import Section, Setting, rows_of, without
+from .setting import Section, Setting, found_or_why, rows_of, without
 from .uncertainty import Estimate, bootstrap
 from .units import units_of
 
 N_EXPLAINED, N_ABLATED = 32, 32
 """Latents of each dictionary that are explained, and ablated: drawn at random."""
+MOST_EXCERPTS, WIDTH = 10, 64
+"""Excerpts of either kind from which a latent is explained, and tokens in one."""
 PER_LATENT, EARLY = 6, 48
 """Tokens at which each is ablated, and positions of a row among which they are drawn."""
 ALIKE = 0.7
@@ -22,23 +25,32 @@ ALIKE = 0.7
 _NOT_LEARNED = "labels are no latents that somebody has to make sense of"
 
 
+def _plain(found: Any) -> Any:
+    return {"not run": found} if isinstance(found, str) else found.as_dict()
+
+
 def explained_section(setting: Setting) -> Section:
     """Automatic interpretability: explanations that must predict."""
-    from .interpreting import autointerp  # noqa: PLC0415 - scikit-learn
+    from .interpreting import autointerp  # noqa: PLC0415
 
-    tokenizer = getattr(setting.model, "tokenizer", None)
+    decode = getattr(setting.model, "tokenizer", None) or str
+    rows, pos, _ = setting.own.a.shape
+    few = min(MOST_EXCERPTS, (rows // 2) * max(1, pos // WIDTH) // 2)
     values: dict[str, dict[str, Any]] = {"explained, on top": {}, "explained, on top and random": {}}
     details: Any = None
     for whose, units in setting.subjects.items():
         if whose == TRUE:
             continue
-        found = autointerp(
-            units, setting.seen, decode=tokenizer or str, labels=setting.labels, n=N_EXPLAINED,
-            choose=setting.choosing, seed=setting.seed,
-        )  # fmt: skip
-        values["explained, on top"][whose] = found.top
-        values["explained, on top and random"][whose] = found.top_and_random
-        details = found.as_dict() if whose == OWN else details
+        explain = partial(
+            autointerp, units, setting.seen, decode=decode, labels=setting.labels, n=N_EXPLAINED
+        )
+        halved = partial(explain, choose=setting.choosing, seed=setting.seed)
+        found = found_or_why(partial(halved, top=few, rest=few, width=WIDTH))
+        values["explained, on top"][whose] = found if isinstance(found, str) else found.top
+        values["explained, on top and random"][whose] = (
+            found if isinstance(found, str) else found.top_and_random
+        )
+        details = _plain(found) if whose == OWN else details
     scores = [
         score
         for metric, measured in values.items()
@@ -54,14 +66,15 @@ def consistency_section(setting: Setting) -> Section:
     metric = "same when it fires weakly"
     if why := setting.why_no_labels():
         return without(setting, "consistency", {metric: 1}, why)
+    assert setting.labels is not None
     values: dict[str, Any] = {TRUE: "a label has no strength"}
     details: Any = None
     for whose, units in setting.subjects.items():
         if whose == TRUE:
             continue
-        found = consistency(units, setting.labels, choose=setting.choosing)  # type: ignore[arg-type]
-        values[whose] = found.kept
-        details = found.as_dict() if whose == OWN else details
+        found = found_or_why(partial(consistency, units, setting.labels, choose=setting.choosing))
+        values[whose] = found if isinstance(found, str) else found.kept
+        details = _plain(found) if whose == OWN else details
     return Section(rows_of(setting, "consistency", metric, 1, values), details)
 
 
@@ -74,13 +87,12 @@ def effects_section(setting: Setting) -> Section:
         if whose == TRUE:
             continue
         model = setting.twin.model if whose == TWIN else setting.model
-        found = latent_effects(
-            model, units, setting.rows, setting.hook_point, of=setting.positions, n=N_ABLATED,
-            per_latent=PER_LATENT, seed=setting.seed, positions=_early(setting),
-        )  # fmt: skip
-        kl[whose] = _ratio(found.table, "kl")
-        touched[whose] = _ratio(found.table, "sparsity")
-        details = found.as_dict() if whose == OWN else details
+        ablate = partial(latent_effects, model, units, setting.rows, setting.hook_point, of=setting.positions)
+        drawn = partial(ablate, n=N_ABLATED, per_latent=PER_LATENT, positions=_early(setting))
+        found = found_or_why(partial(drawn, seed=setting.seed))
+        kl[whose] = found if isinstance(found, str) else _ratio(found.table, "kl")
+        touched[whose] = found if isinstance(found, str) else _ratio(found.table, "sparsity")
+        details = _plain(found) if whose == OWN else details
     otherwise = "labels write what was fitted to them"
     scores = rows_of(setting, "effects", "effect, over a random direction's", 1, kl, otherwise=otherwise)
     scores += rows_of(

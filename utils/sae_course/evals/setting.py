@@ -1,16 +1,18 @@
 """What the sections of a report measure on, and how they write down what they found, or why nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from ..data.labels import Labels
+from ..runtime import CourseError
 from .baselines import NAMES
+from .halves import halves
 from .scores import OWN, Score
 from .uncertainty import Estimate
 from .units import Units
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from .probing import Probes
 
+T = TypeVar("T")
 ORDER = (OWN, *NAMES)
 """Columns of a report."""
 Values = Mapping[str, "Estimate | str"]
@@ -73,10 +76,16 @@ class Setting:
         return linear_probes(self.own.x, self.labels, choose=self.choosing, seed=self.seed)
 
     def why_no_labels(self) -> str:
-        """Why what needs labels isn't run; empty where they are there."""
+        """Why what needs labels isn't run; empty where they are there, and true often enough."""
         if self.labels is None:
             return "no labels were given"
-        return "" if len(self.labels) else self.labels.missing or "there are no labels"
+        if not len(self.labels):
+            return self.labels.missing or "there are no labels"
+        try:
+            halves(self.labels, self.choosing)
+        except CourseError as error:
+            return str(error)
+        return ""
 
 
 class Section(NamedTuple):
@@ -85,6 +94,14 @@ class Section(NamedTuple):
     scores: list[Score]
     details: Any
     """Plain values of the SAE's own result."""
+
+
+def found_or_why(measure: Callable[[], T]) -> "T | str":
+    """What was found; or, where these rows are too few for it, the reason: the other columns go on."""
+    try:
+        return measure()
+    except CourseError as error:
+        return str(error)
 
 
 def rows_of(

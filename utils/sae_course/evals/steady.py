@@ -225,14 +225,14 @@ def consistency(
         )
     choosing, measuring = choosing[:, latent], measuring[:, latent]
     feature = single_f1((choosing != 0).float(), parts.choosing).argmax(0)
-    before = _precision(choosing, parts.choosing, feature, bins)
-    after = _precision(measuring, parts.measuring, feature, bins)
+    before = _counts(choosing, parts.choosing, feature, bins)
+    after = _counts(measuring, parts.measuring, feature, bins)
     return Consistency(
         name=units.name,
         latent=latent.numpy(),
         feature=tuple(parts.names[one] for one in feature.tolist()),
         named=_named(before, len(parts.names)),
-        precision=after.by_bin,
+        precision=after.precision,
         base_rate=after.base_rate,
         least=least,
         n_rarer=int(counts.any(0).sum()) - len(latent),
@@ -241,19 +241,25 @@ def consistency(
     )
 
 
-class _Precision(NamedTuple):
-    by_bin: Float[np.ndarray, "latents bins"]
+class _Counts(NamedTuple):
+    """Of each latent, in each bin of its activation, the lowest first."""
+
+    hits: Float[np.ndarray, "latents bins"]
+    """At which its feature is true."""
     tokens: Int[np.ndarray, "latents bins"]
     base_rate: Float[np.ndarray, " latents"]
 
+    @property
+    def precision(self) -> Float[np.ndarray, "latents bins"]:
+        return self.hits / self.tokens
 
-def _precision(
+
+def _counts(
     a: Float[Tensor, "n latents"],
     truth: Bool[Tensor, "n features"],
     feature: Int[Tensor, " latents"],
     bins: int,
-) -> _Precision:
-    """Of each latent's feature in each bin of its activation, the lowest first."""
+) -> _Counts:
     token, latent = a.nonzero(as_tuple=True)
     order = np.lexsort((a[token, latent].abs().numpy(), latent.numpy()))  # by latent, then by strength
     latent, token = latent[order], token[order]
@@ -261,22 +267,20 @@ def _precision(
     rank = torch.arange(len(latent)) - (fires.cumsum(0) - fires)[latent]
     place = latent * bins + rank * bins // fires[latent]
     true = truth[token, feature[latent]].double()
-    size = a.shape[1] * bins
-    hits, tokens = (torch.bincount(place, weights, size) for weights in (true, None))
-    return _Precision(
-        by_bin=(hits / tokens).reshape(-1, bins).numpy(),
-        tokens=tokens.reshape(-1, bins).numpy(),
-        base_rate=truth.double().mean(0)[feature].numpy(),
+    hits, tokens = (
+        torch.bincount(place, weights, a.shape[1] * bins).reshape(-1, bins).numpy()
+        for weights in (true, None)
     )
+    return _Counts(hits, tokens, truth.double().mean(0)[feature].numpy())
 
 
-def _named(found: _Precision, n_features: int) -> Bool[np.ndarray, " latents"]:
+def _named(found: _Counts, n_features: int) -> Bool[np.ndarray, " latents"]:
     """By the highest bin. A feature is false somewhere in either half, so no base rate is 1."""
     from scipy.special import bdtrc  # noqa: PLC0415 - a tenth of a second
 
-    highest, tokens = found.by_bin[:, -1], found.tokens[:, -1]
-    way_up = (highest - found.base_rate) / (1 - found.base_rate)
-    luck = n_features * bdtrc(np.rint(highest * tokens) - 1, tokens, found.base_rate)  # so many true, or more
+    hits, tokens = found.hits[:, -1], found.tokens[:, -1]
+    way_up = (hits / tokens - found.base_rate) / (1 - found.base_rate)
+    luck = n_features * bdtrc(hits - 1, tokens, found.base_rate)  # so many true, or more
     return (way_up >= NAMED) & (luck < LUCK)
 
 

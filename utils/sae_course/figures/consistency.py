@@ -47,7 +47,7 @@ def draw_consistency(
         ticktext=[ends.get(place, str(place)) for place in places],
         range=[0.7, n_bins + 0.3],
     )
-    fig.update_yaxes(title_text="precision: share of tokens with the feature", range=[-0.02, 1.05])
+    fig.update_yaxes(title_text="share of tokens with the feature", range=[-0.02, 1.05])
     fig.update_layout(showlegend=True, legend={"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"})
     set_title(fig, title, body=360, head=16)
     return fig

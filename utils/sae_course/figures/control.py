@@ -39,7 +39,7 @@ def draw_control(
             marker={"color": colour, "size": 7, "symbol": _SYMBOLS[number % len(_SYMBOLS)]},
         )
     fig.update_xaxes(title_text="units set, k", type="log", tickvals=list(ks))
-    fig.update_yaxes(title_text="success: share of the whole activation's effect")
+    fig.update_yaxes(title_text="share of the whole effect")
     fig.update_layout(showlegend=True, legend={"orientation": "v", "x": 1.01, "y": 1})
     set_title(fig, title, body=340, head=16)
     return fig

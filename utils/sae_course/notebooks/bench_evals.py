@@ -70,8 +70,41 @@ def rows() -> list[tuple[str, str]]:
         ("the dashboard, in the notebook", f"{len(page._repr_html_()) / 1e3:.0f} kB"),
         attribution_row(),
         boards_row(),
+        report_row(),
     ]
     return found
+
+
+def report_row() -> tuple[str, str]:
+    """The whole report of chapter 03's SAE and its five baselines, in forward passes over the same tokens."""
+    import torch  # noqa: PLC0415
+
+    from .. import evals  # noqa: PLC0415
+    from ..models import load_model, token_stream  # noqa: PLC0415
+    from ..training.evaluation import (  # noqa: PLC0415
+        SITES,
+        EvaluationConfig,
+        finished_sae,
+        finished_twin,
+        labels_for,
+    )
+
+    site, n = SITES["03"], EvaluationConfig().rows
+    model = load_model(site.model, "mini", device="cpu", quiet=True)
+    rows = torch.tensor([row["tokens"] for row in token_stream(site.model, "mini", split="test").take(n)])
+    sae, twin = finished_sae("03", "mini", device="cpu"), finished_twin("03", "mini")
+    labels = labels_for("03", rows, model.tokenizer, scale="mini")
+
+    def forward() -> None:
+        with torch.no_grad():
+            for some in rows.split(16):
+                model(some)
+
+    once = _seconds(forward)
+    start = time.perf_counter()
+    evals.report(model, sae, rows, labels=labels, twin=twin, positions=site.positions)
+    cost = time.perf_counter() - start
+    return f"a whole report, {rows.numel():,} tokens, six dictionaries", f"{cost / once:.0f} forward passes"
 
 
 def attribution_row() -> tuple[str, str]:

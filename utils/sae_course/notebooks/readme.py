@@ -233,10 +233,10 @@ def _evaluation() -> list[str]:
         what = "planted fake" if name in fakes else f"of chapter {FIVE[name]}"
         rows.append(f"| {name}, {what} | `{report.hook_point}` of {report.model} | {' | '.join(cells)} |")
     return [
-        "Chapter 08's scorecard: five SAEs at mini scale, two of them fakes, on held-out rows; ± is the standard "
-        "error over rows, features or latents. The effect is that of ablating a latent, over a random "
-        "direction of its length. Recorded by `python -m sae_course.notebooks.record_evaluation`, with more "
-        "metrics and all baselines.",
+        "Chapter 08's scorecard: five SAEs at mini scale, two of them fakes, on held-out rows; ± is the "
+        "standard error over rows, features or latents. The effect is that of ablating a latent, over a "
+        "random direction of its length. Recorded by `python -m sae_course.notebooks.record_evaluation`, "
+        "with more metrics and all baselines.",
         "",
         f"| SAE | hook point | {' | '.join(metrics)} |",
         "|---|---|" + "---|" * len(metrics),

@@ -9,6 +9,7 @@ else does.
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -257,7 +258,7 @@ def directions_map() -> Iterator[Row]:
     from .record_gemma import by_width  # noqa: PLC0415
 
     try:
-        from umap import UMAP  # noqa: PLC0415
+        umap = import_module("umap")
     except ImportError as error:
         raise CourseError("The map is laid out by umap-learn: pip install umap-learn.") from error
     model, rows, labels = _gemma()
@@ -269,7 +270,7 @@ def directions_map() -> Iterator[Row]:
     truth = torch.as_tensor(labels.values).flatten(0, 1).float()
     f1 = 2 * (fires.T @ truth) / (fires.sum(0)[:, None] + truth.sum(0))
     best = f1.max(1)
-    layout = UMAP(n_neighbors=NEIGHBOURS, metric="cosine", random_state=0, n_jobs=1)
+    layout = umap.UMAP(n_neighbors=NEIGHBOURS, metric="cosine", random_state=0, n_jobs=1)
     places = layout.fit_transform(units.directions[often].numpy())  # type: ignore[index]
     told = [
         (float(f), labels.names[int(at)])

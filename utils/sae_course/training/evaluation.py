@@ -62,8 +62,14 @@ class EvaluationConfig:
     """Groups of firings, from weak to strong."""
     n_latents: int = 48
     """That are explained."""
+    least_fires: int = 30
+    """Tokens of either half on which a latent must fire to be looked at by itself."""
+    excerpts: int = 10
+    """Of the strongest, and of others at random: what an explainer sees, and is scored on."""
     n_ablated: int = 128
     """That are ablated, one at a time."""
+    sections: tuple[str, ...] | None = None
+    """Of the report; None is all of them."""
     n_prompts: int = 64
     """In pairs, on the indirect-object task."""
     edits: tuple[int, ...] = (1, 2, 4, 8, 16)
@@ -91,7 +97,10 @@ _SMOKE: dict[str, Any] = {
     "loss_rows": 4,
     "frequent": 12,
     "n_latents": 4,
+    "least_fires": 4,
+    "excerpts": 2,
     "n_ablated": 4,
+    "sections": ("reconstruction", "firing", "truth"),
     "n_prompts": 8,
     "edits": (1, 4),
 }

@@ -11,7 +11,7 @@ from .describe import Differences, describe, differences
 from .preset_values import PRESETS
 from .presets import RECIPES, preset
 from .record_presets import ELSEWHERE, table
-from .shipped import shipped_names, shipped_run
+from .shipped import TWIN, shipped_names, shipped_run
 
 FILE = "docs/presets.md"
 SCALES = ("mini", "full")
@@ -85,9 +85,11 @@ def _card(name: str) -> str:
     if (begin := run.notes.get("b_dec_init_method")) is not None:
         how += f", `b_dec_init_method={begin}`"
     what = f"{how}, `{run.config['hook_name']}`"
+    # To ablate an activation of a random model costs nothing, and a share of nothing says nothing.
+    loss = "–" if name.endswith(TWIN) else f"{100 * found['loss recovered']:.1f} %"
     return (
         f"| `{name}` | {what} | {found['L0']:.1f} | {found['explained variance']:.3f} | "
-        f"{100 * found['loss recovered']:.1f} % | {100 * found['dead']:.1f} % over {found['tokens']:,} "
+        f"{loss} | {100 * found['dead']:.1f} % over {found['tokens']:,} "
         f"tokens | `{run.notes['shipped']['command']}` |\n"
     )
 
