@@ -513,7 +513,7 @@ check.precision_by_strength(precision_by_strength)
 # First leave out the tokens where it is silent, of both `a` and `truth`. Then one `argsort` orders both.
 
 # %% [markdown]
-# For each latent the feature that it tells best (by F1, on the choosing half), if it is right there at least every other time among its strongest quarter. Predict: how precise are their weakest quarter?
+# For each latent the feature that it tells best (by F1, on the choosing half), if its strongest quarter there is at least half of the way from the feature's base rate to always, and if that isn't luck. Predict: how precise are their weakest quarter?
 
 # %%
 steady = evals.consistency(own, labels, bins=config.bins, least=config.least_fires, choose=halves)
