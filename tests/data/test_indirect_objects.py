@@ -81,23 +81,24 @@ def test_a_tokenizer_whose_words_begin_with_spaces() -> None:
 
 
 class Split:
-    """The stories' tokenizer, but for these words, which are two tokens, and without BOS."""
+    """The stories' tokenizer without BOS, which reads these words as others: as two, or as an unknown one."""
 
     bos_token_id = None
     unk_token_id = UNK
 
-    def __init__(self, *words: str) -> None:
-        self.words, self.whole = words, tokenizer()
+    def __init__(self, *words: str, by: str = "to to") -> None:
+        self.words, self.by, self.whole = words, by, tokenizer()
 
     def encode(self, text: str, add_special_tokens: bool) -> list[int]:
         for word in self.words:
-            text = text.replace(word, "to to")
+            text = text.replace(word, self.by)
         return self.whole.encode(text, add_special_tokens=add_special_tokens)
 
 
-def test_words_that_are_no_single_tokens_are_left_out() -> None:
-    split = tuple(lexicon.NAME_GENDER)[5:]
-    task = indirect_objects(Split(*split, "ball", "park", "gave"), 400, bos=False)  # type: ignore[arg-type]
+@pytest.mark.parametrize("by", ["to to", "quux"])
+def test_words_that_are_no_single_tokens_are_left_out(by: str) -> None:
+    split = Split(*tuple(lexicon.NAME_GENDER)[5:], "ball", "park", "gave", by=by)
+    task = indirect_objects(split, 400, bos=False)  # type: ignore[arg-type]
     assert {WORDS[token] for token in task.answer} == set(tuple(lexicon.NAME_GENDER)[:5])
     assert not any(word in text for text in task.text for word in ("ball", "park", "gave"))
 

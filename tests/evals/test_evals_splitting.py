@@ -102,14 +102,16 @@ def test_luck_on_the_choosing_rows_is_no_splitting() -> None:
     assert found.f1("mine")[0] == main.f1_by_step[-1]
 
 
-def test_growth_is_that_of_a_slow_search() -> None:
-    fires = torch.rand(300, 12, generator=rng(3)) < 0.15
-    truth = torch.rand(300, 5, generator=rng(4)) < torch.linspace(0.1, 0.4, 5)
+@pytest.mark.parametrize("seed", range(4))
+def test_growth_is_that_of_a_slow_search(seed: int) -> None:
+    draw = rng(seed)
+    fires = torch.rand(300, 12, generator=draw) < 0.15
+    truth = torch.rand(300, 5, generator=draw) < torch.linspace(0.1, 0.4, 5)
     for i in range(5):  # something to find
-        fires[:, 2 * i] = truth[:, i] & (torch.rand(300, generator=rng(5 + i)) < 0.5)
-    other = torch.rand(200, 12, generator=rng(6)) < 0.2
-    other_truth = torch.rand(200, 5, generator=rng(7)) < 0.3
-    allowed = torch.rand(5, 12, generator=rng(8)) < 0.8
+        fires[:, 2 * i] = truth[:, i] & (torch.rand(300, generator=draw) < 0.5)
+    other = torch.rand(200, 12, generator=draw) < 0.2
+    other_truth = torch.rand(200, 5, generator=draw) < 0.3
+    allowed = torch.rand(5, 12, generator=draw) < 0.6
     for mask in (None, allowed):
         found = main_latents(
             fires * -2.0, other * 3.0, (truth, other_truth), jump=0.01, most=4, allowed=mask
