@@ -8,6 +8,14 @@ known: which unit tells a feature (``features``), beside principal components an
 (``classifying``), always measured on other rows than were picked on (``halves``); what all units together say
 of a game's board (``boards``). What a latent writes towards (``lens``).
 
+What single numbers miss: what a few units tell together (``sparse_probing``), parents that are absorbed by
+their kinds (``absorbing``, ``main_latents``), features that split (``splits``), latents that fire weakly
+(``steady``) or nearly always (``dense``), explanations that must predict (``interpreting``; ``explaining``,
+``predicting``, ``rules``, ``endpoint``), what a latent does to the output (``effects``), and an answer
+swapped by a few of them (``control``, ``edits``). Everything at once, of an SAE and of its ``baselines``:
+``reporting``, with the sections that measure (``setting``, ``sections``) and the report itself (``scores``).
+All of it takes any dictionary's ``units``; every number has its error (``uncertainty``).
+
 Between the latents of two SAEs (``sites``), with the model in between run again (``between``): which made
 which fire, by gradients (``attribution``) and by ablation (``ablation``), as a graph (``circuits``); which
 are the same (``matching``). What a label explains of a latent (``grouping``).
