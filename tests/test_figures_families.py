@@ -43,18 +43,18 @@ def test_a_tree_needs_a_name_for_each_leaf() -> None:
 
 
 def test_a_map_shows_the_largest_groups_and_the_rest_grey_behind_them() -> None:
-    groups = [None, "a", "b", "b", *(f"g{one}" for one in range(7) for _ in range(3)), "a", "c", ""]
+    groups = [None, "a", "b", "b", *(f"g{one}" for one in range(7) for _ in range(3)), "a", "c", *[""] * 4]
     xy = np.arange(2.0 * len(groups)).reshape(-1, 2)
     fig = draw_map(xy, groups, "the finding")
     shown = [trace.name for trace in fig.data]
-    assert shown == ["others (5)", *(f"g{one} (3)" for one in range(7)), "a (2)"]
+    assert shown == ["others (8)", *(f"g{one} (3)" for one in range(7)), "a (2)"]
     others = fig.data[0]
-    assert list(others.x) == [0, 4, 6, xy[-2, 0], xy[-1, 0]]
+    assert list(others.x) == [0, 4, 6, *xy[-5:, 0]]
     assert others.marker.color == CONTROL
-    assert list(others.text) == ["no group", "b", "b", "c", "no group"]
+    assert list(others.text) == ["no group", "b", "b", "c", *["no group"] * 4]
     looks = {(trace.marker.color, trace.marker.symbol) for trace in fig.data}
     assert len(looks) == 9
-    assert (list(fig.data[-1].x), list(fig.data[-1].y)) == ([2, xy[-3, 0]], [3, xy[-3, 1]])
+    assert (list(fig.data[-1].x), list(fig.data[-1].y)) == ([2, xy[-6, 0]], [3, xy[-6, 1]])
     assert fig.layout.title.text == "the finding"
     assert fig.layout.showlegend
 

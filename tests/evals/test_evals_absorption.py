@@ -81,7 +81,7 @@ def test_a_perfect_dictionary_absorbs_nothing(labels: Labels) -> None:
         found = absorption(units(labels, *dictionary(labels)), labels, probes=probes)
         assert list(found.parents) == ["animal"]
         animal = found.parents["animal"]
-        assert animal.scored
+        assert (animal.scored, animal.split) == (True, False)
         assert animal.main == (0,)
         assert (animal.f1, animal.silent, animal.absorbed, animal.fraction) == (1, 0, 0, 0)
         assert all(
@@ -181,7 +181,7 @@ def test_a_parent_without_a_latent_is_not_scored_and_said_so(labels: Labels) -> 
 def test_only_tokens_count_at_which_the_probe_says_so(labels: Labels) -> None:
     a, directions = absorbed_birds(labels)
     mine = units(labels, a, directions)
-    mine.x[:, :25, 0] -= 5 * true(labels, "animal")[:, :25]  # there, the model doesn't know
+    mine.x[:, :25, 0] -= 0.7 * true(labels, "animal")[:, :25]  # there, the model doesn't know
     found = absorption(mine, labels, probes=exact()).parents["animal"]
     assert found.n == int(true(labels, "animal")[1::2, 25:].sum())
     assert found.children["animal: bird"].n == int(true(labels, "animal: bird")[1::2, 25:].sum())
@@ -189,6 +189,26 @@ def test_only_tokens_count_at_which_the_probe_says_so(labels: Labels) -> None:
     assert absorption(mine, labels, probes=exact()).parents["animal"].n == int(
         true(labels, "animal")[1::2].sum()
     )
+
+
+def test_a_child_that_is_its_parent_takes_no_latent_from_it(labels: Labels) -> None:
+    same = Labels((*NAMES, "red"), np.concatenate([labels.values, labels.values[..., 4:]], -1))
+    mine = units(labels, *dictionary(labels))
+    found = absorption(mine, same, hierarchy={"colour": ["red"]}).parents["colour"]
+    assert found.main == (4,)
+    assert isnan(found.children["red"].elsewhere)
+
+
+def test_a_part_is_absorbed_and_not_less_for_what_takes_away(
+    labels: Labels,
+) -> None:
+    """At birds: the main latent has .5, another 1 and a third −.5; 1 / (1 + .5)."""
+    bird = true(labels, "animal: bird").float()
+    a = torch.stack([true(labels, "animal").float() - 0.5 * bird, bird, -0.5 * bird], dim=-1)
+    found = absorption(units(labels, a, torch.eye(1, D).repeat(3, 1)), labels, probes=exact())
+    one = found.parents["animal"].children["animal: bird"]
+    assert (one.silent, one.absorbed, one.fraction_elsewhere) == (0, 0, 0)
+    assert one.fraction == pytest.approx(2 / 3)
 
 
 def test_what_is_chosen_is_chosen_on_the_choosing_half(labels: Labels) -> None:
@@ -203,8 +223,13 @@ def test_what_is_chosen_is_chosen_on_the_choosing_half(labels: Labels) -> None:
         ]  # fmt: skip
         assert bird.absorbed == half
         assert (bird.latent is None) == bool(half)
-    found = absorption(units(labels, a, directions), labels, probes=exact(), choose=range(1, ROWS, 2))
+    mine, odd = units(labels, a, directions), range(1, ROWS, 2)
+    found = absorption(mine, labels, probes=exact(), choose=odd)
     assert found.parents["animal"].children["animal: bird"].absorbed == 0
+    # Probes trained here are trained on the rows that choose: the others write animals the other way round.
+    mine.x[..., 1:] = 0
+    mine.x[::2, :, 0] *= -1
+    assert absorption(mine, labels, choose=odd).parents["animal"].n == 0
 
 
 @pytest.mark.parametrize("least", [(0.1, 0.4), (0.6, 0.2), (-1.0, 0.7)])
@@ -218,13 +243,16 @@ def test_every_rate_is_a_slow_loops(labels: Labels, least: tuple[float, float]) 
     directions[4] = 0
     directions[[0, 3, 5, 6], 0] = torch.tensor([2, 1, 3, 4.0])
     mine = units(labels, a, directions)
-    found = absorption(mine, labels, probes=exact(), least=least).parents["animal"]
+    whole = absorption(mine, labels, probes=exact(), least=least)
+    found = whole.parents["animal"]
     rows = [slow(mine, labels, (r, p), found.main, least) for r in range(ROWS) for p in range(POS)]
     expected = np.array([one for one in rows if one is not None])
     measured = expected[expected[:, 0] == 1]
     assert (found.n, found.scored) == (len(measured), True)
     assert [found.silent, found.absorbed, found.fraction] == pytest.approx(measured[:, 1:4].mean(0).tolist())
     assert 0 < found.absorbed < found.silent
+    apart = [one.absorbed - one.elsewhere for one in found.children.values()]
+    assert whole.against_elsewhere().value == pytest.approx(sum(apart) / 3)
     for k, kind in enumerate(KINDS):
         one = found.children[f"animal: {kind}"]
         here, there = measured[measured[:, 5 + k] == 1], measured[measured[:, 5 + k] == 0]

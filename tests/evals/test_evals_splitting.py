@@ -198,9 +198,11 @@ def test_a_family_is_a_feature_with_its_children_as_far_as_they_are_told(labels:
     kin = found.family("u", "animal")
     assert set(kin) == {2, 3, 4}
     assert (kin[2], kin[4]) == ("animal", "animal: pet")
-    assert found.latents["v"][1].latents, "the best one for pets, which doesn't tell them"
     assert set(found.family("v", "animal")) == {2, 3}
     assert set(found.family("u", "colour")) == {5}
+    bad = splitting([sae(labels, (2, 1, 0))], labels)
+    assert bad.latents["SAE"][2].latents, "the best one for colours, which doesn't tell them"
+    assert bad.family("SAE", "colour") == {}
     other = Labels(("col", *labels.names), labels.values[..., [0, 0, 1, 2, 3]])
     assert set(splitting([sae(labels, (2, 1, 1))], other).family("SAE", "col")) == {2, 3}
 

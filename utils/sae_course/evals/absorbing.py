@@ -195,8 +195,7 @@ def _taken(
 ) -> _Tokens:
     least_cosine, least_share = least
     along = directions @ (probe / probe.norm())
-    lengths = directions.norm(dim=1)
-    points = torch.where(lengths > 0, along / lengths, 0.0) >= least_cosine
+    points = along >= least_cosine * directions.norm(dim=1)
     contributions = a * along
     positive = contributions.clamp(min=0).sum(1)
     largest = contributions.max(1)
