@@ -1,6 +1,7 @@
 """Chapter 08's SAEs and record: whole, as the course says, a piece of it made again; and the two fakes."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 import torch
 
 from sae_course import evals
+from sae_course.evals.baselines import NAMES, TRUE, TWIN
+from sae_course.evals.scores import Report
 from sae_course.models import load_model
 from sae_course.notebooks import record_evaluation
 from sae_course.runtime import CourseError
@@ -104,6 +107,28 @@ def test_both_fakes_win_on_variance_and_on_loss() -> None:
         for metric in ("explained variance", "CE recovered"):
             fakes, real = (reports[name_of[what]].of(metric).value for what in (fake, chapter))
             assert fakes > real, (fake, metric)
+
+
+def largest_margin(report: Report) -> float:
+    """How many errors it is ahead of its best baseline, where it is so most; as chapter 08's last exercise."""
+    fit = ("explained variance", "CE recovered", "KL recovered")
+    margins = []
+    for metric in report.run:
+        own = report.of(metric)
+        whose = [name for name in NAMES if name != TRUE and not (name == TWIN and metric in fit)]
+        others = [one for one in (report.of(metric, name) for name in whose) if not one.why]
+        if not own.better or own.why or math.isnan(own.error) or not others:
+            continue
+        best = max(others, key=lambda one: own.better * one.value)
+        spread = math.hypot(*(0.0 if math.isnan(one.error) else one.error for one in (own, best)))
+        margins.append(own.better * (own.value - best.value) / spread if spread else 0.0)
+    return max(margins)
+
+
+def test_the_report_unmasks_both_fakes_and_nobody_else() -> None:
+    """Ahead by 3 errors of every dictionary that nobody trained, in anything: the real ones, and no fake."""
+    for name, report in evaluation.recorded_reports().items():
+        assert (largest_margin(report) > 3) == (evaluation.FIVE[name] not in evaluation.FAKES), name
 
 
 def test_what_the_chapter_says_of_k_and_of_widths_holds() -> None:
