@@ -110,7 +110,7 @@ def test_both_fakes_win_on_variance_and_on_loss() -> None:
 
 
 def largest_margin(report: Report) -> float:
-    """How many errors it is ahead of its best baseline, where it is so most; as chapter 08's last exercise."""
+    """Errors by which it is ahead of its best baseline, where it is so most (exercise 8.10)."""
     fit = ("explained variance", "CE recovered", "KL recovered")
     margins = []
     for metric in report.run:
