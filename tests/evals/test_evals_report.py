@@ -16,6 +16,7 @@ from sae_course.evals.scores import OWN, Report, Score
 from sae_course.evals.sections import SECTIONS
 from sae_course.models import random_twin, truth
 from sae_course.runtime import CourseError
+from sae_course.training import shipped_run
 
 FAST = ["reconstruction", "firing"]
 
@@ -81,6 +82,26 @@ def test_every_section_is_in_it(whole: Report) -> None:
     assert whole.of("answer swapped by 1 latent").why == "no prompts were given"
     assert whole.of("coverage of the board").why == "these labels are of no board"
     assert whole.of("AUROC of the best unit", TRUE).value == 1
+
+
+def test_sparse_control_is_that_of_the_sae_and_its_baselines(model: Any) -> None:
+    """All coordinates set are the whole activation; a few latents do more than as many at random."""
+    from sae_course.data.indirect_objects import STORY, indirect_objects  # noqa: PLC0415
+
+    task = indirect_objects(model.tokenizer, 32, before=STORY)
+    sae = shipped_run("tinystories").sae("cpu")
+    rows = torch.as_tensor(task.tokens)
+    found = report(model, sae, rows, task=task, only=["sparse control"])
+    for k in (1, 4, 16):
+        metric = f"answer swapped by {k} latent{'s' * (k > 1)}"
+        for whose in (OWN, "PCA", "neurons", TRUE):
+            assert not found.of(metric, whose).why, (metric, whose)
+        assert "set to what they are" in found.of(metric, "frozen random decoder").why
+        assert found.of(metric).value > found.of(f"… by {k} at random").value + 0.1
+    assert (
+        found.of("answer swapped by 4 latents").value
+        > found.of("answer swapped by 4 latents", "neurons").value
+    )
 
 
 def test_a_random_models_loss_is_no_baseline(whole: Report) -> None:

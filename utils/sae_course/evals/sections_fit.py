@@ -58,17 +58,21 @@ def _losses(setting: Setting) -> tuple[dict[str, Any], dict[str, Any], dict[str,
     if TWIN in known:
         own = {TWIN: known[TWIN]}
         found |= downstream_of(setting.twin.model, own, rows, setting.hook_point, positions=positions)
-    ce = {whose: _share(one, one.loss_recovered, one.standard_error) for whose, one in found.items()}
-    kl = {whose: _share(one, one.kl_recovered, one.kl_standard_error) for whose, one in found.items()}
+    ce = {
+        whose: _share(one, one.loss_recovered, one.standard_error, len(rows)) for whose, one in found.items()
+    }
+    kl = {
+        whose: _share(one, one.kl_recovered, one.kl_standard_error, len(rows)) for whose, one in found.items()
+    }
     return ce, kl, found[OWN].as_dict()
 
 
-def _share(found: Downstream, value: float, error: float) -> "Estimate | str":
+def _share(found: Downstream, value: float, error: float, n_rows: int) -> "Estimate | str":
     """Of what ablation costs; where it costs next to nothing, a share of that says nothing."""
     cost = found.ce_ablated - found.ce_clean
     if cost < LEAST_COST:
         return f"ablating the activation costs the model only {cost:.3f} nats: there is nothing to recover"
-    return Estimate(value, error, f"{LOSS_ROWS} rows")
+    return Estimate(value, error, f"{n_rows} rows")
 
 
 def firing_section(setting: Setting) -> Section:

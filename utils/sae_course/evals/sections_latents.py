@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
+from . import baselines
 from .baselines import NAMES, TRUE, TWIN
-from .control import sparse_control
+from .control import COMPONENTS, NEURONS, RANDOM, SAE, sparse_control
 from .effects import latent_effects
 from .matching import match_latents
 from .scores import OWN
@@ -22,6 +23,8 @@ PER_LATENT, EARLY = 6, 48
 """Tokens at which each is ablated, and positions of a row among which they are drawn."""
 ALIKE = 0.7
 """Correlation from which two latents count as the same."""
+_NOT_THERE = "its latents aren't set to what they are in other prompts"
+_OF_THE_SAE = "it is the SAE's own control"
 _NOT_LEARNED = "labels are no latents that somebody has to make sense of"
 
 
@@ -131,20 +134,13 @@ def control_section(setting: Setting) -> Section:
     )
     if found.reason:
         return without(setting, name, metrics, found.reason)
-    named = {OWN: "latents", "PCA": "components", "neurons": "coordinates", TRUE: "true features"}
+    named = {OWN: SAE, baselines.PCA: COMPONENTS, baselines.NEURONS: NEURONS, TRUE: TRUE}
     scores = []
     for k, metric in zip(ks, metrics, strict=True):
-        values: dict[str, Any] = {
-            whose: found.at(source, k).success for whose, source in named.items() if source in found.edited
-        }
-        scores += rows_of(
-            setting,
-            name,
-            metric,
-            1,
-            values,
-            otherwise="its latents aren't set to what they are in other prompts",
-        )
+        swapped: dict[str, Any] = {whose: found.at(source, k).success for whose, source in named.items()}
+        drawn = {OWN: found.at(RANDOM, k).success}
+        scores += rows_of(setting, name, metric, 1, swapped, otherwise=_NOT_THERE)
+        scores += rows_of(setting, name, f"… by {k} at random", 0, drawn, otherwise=_OF_THE_SAE)
     return Section(scores, found.as_dict())
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..core import exercise
-from ..failure import CheckFailed
+from ..raised import meaning
 from ..trial import Function, Trial, name_of
 from .absorbing_cases import SITUATIONS, inputs
 
@@ -240,12 +240,8 @@ def absorbed(t: Trial, student: Function) -> None:
     name = name_of(student)
     for situation, case in zip(SITUATIONS, t.cases(len(SITUATIONS)), strict=True):
         arguments = inputs(case, situation)
-        try:
+        with meaning(RAISED):
             result = t.call(student, arguments)
-        except CheckFailed as failure:
-            said = (likely for words, likely in RAISED.items() if words in failure.problem)
-            failure.likely = next(said, failure.likely)
-            raise
         _compare(t, result, arguments, name)
 
 

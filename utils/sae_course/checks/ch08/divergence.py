@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..cases import Case
 from ..core import exercise
-from ..failure import CheckFailed
+from ..raised import meaning
 from ..trial import Function, Trial
 
 Rule = Callable[[Tensor, Tensor, Tensor], float]
@@ -214,13 +214,8 @@ def kl_recovered(t: Trial, student: Function) -> None:
     """SAEs better and worse than an ablation, a single token, and one that changes nothing."""
     for number, case in enumerate(t.cases(len(SIZES))):
         arguments = _inputs(case, number)
-        try:
+        with meaning(RAISED):
             t.against(student, arguments, _right, mistakes=MISTAKES)
-        except CheckFailed as failure:
-            if failure.kind == "raised":
-                said = (likely for words, likely in RAISED.items() if words in failure.problem)
-                failure.likely = next(said, failure.likely)
-            raise
 
 
 def _inputs(case: Case, number: int) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..cases import Case
 from ..core import exercise
-from ..failure import CheckFailed
+from ..raised import meaning
 from ..trial import Function, Trial
 
 Rule = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
@@ -194,12 +194,8 @@ def sparse_edit(t: Trial, student: Function) -> None:
     for number, case in enumerate(t.cases(len(SIZES))):
         case.sizes |= dict(zip(("n", "d_sae", "d_in"), SIZES[number], strict=True))
         arguments = _inputs(case, K[number], sparse=number == SPARSE)
-        try:
+        with meaning(RAISED):
             t.against(student, arguments, _right, axes="n d_in", mistakes=MISTAKES, any_dtype=True)
-        except CheckFailed as failure:
-            said = (likely for words, likely in RAISED.items() if words in failure.problem)
-            failure.likely = next(said, failure.likely)
-            raise
 
 
 def _inputs(case: Case, k: int, sparse: bool) -> dict[str, Any]:

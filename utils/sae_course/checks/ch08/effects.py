@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..cases import Case
 from ..core import exercise
-from ..failure import CheckFailed
+from ..raised import meaning
 from ..trial import Function, Trial
 
 Rule = Callable[[Tensor, Tensor], Tensor]
@@ -187,7 +187,7 @@ def effective_share(t: Trial, student: Function) -> None:
     """Changes from a few tokens to all; then some of none or a single token; then a single ablation."""
     for number, case in enumerate(t.cases(len(SIZES))):
         case.sizes |= dict(zip(("n", "d_vocab"), SIZES[number], strict=True))
-        try:
+        with meaning(RAISED):
             t.against(
                 student,
                 _inputs(case, UNCHANGED[number]),
@@ -196,10 +196,6 @@ def effective_share(t: Trial, student: Function) -> None:
                 mistakes=MISTAKES,
                 any_dtype=True,
             )
-        except CheckFailed as failure:
-            said = (likely for words, likely in RAISED.items() if words in failure.problem)
-            failure.likely = next(said, failure.likely)
-            raise
 
 
 def _inputs(case: Case, unchanged: int) -> dict[str, Tensor]:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ..cases import Case
 from ..core import exercise
-from ..failure import CheckFailed
 from ..fields import fields_of
+from ..raised import meaning
 from ..trial import Function, Trial, name_of
 
 Rule = Callable[[Tensor, Tensor], float]
@@ -200,7 +200,9 @@ def paired_difference(t: Trial, student: Function) -> None:
     for number, case in enumerate(t.cases(len(N))):
         arguments = _inputs(case, number)
         right = _right(**arguments)
-        found = fields_of(_call(t, student, arguments), right, [*MISTAKES], name, "Difference")
+        with meaning(RAISED):
+            result = t.call(student, arguments)
+        found = fields_of(result, right, [*MISTAKES], name, "Difference")
         for seen, wanted, field in zip(found, right, MISTAKES, strict=True):
             t.against(
                 lambda *_, seen=seen: seen,
@@ -210,16 +212,6 @@ def paired_difference(t: Trial, student: Function) -> None:
                 rtol=TOLERANCE[field],
                 what=f"field {field} of {name}",
             )
-
-
-def _call(t: Trial, student: Function, arguments: dict[str, Tensor]) -> object:
-    try:
-        return t.call(student, arguments)
-    except CheckFailed as failure:
-        if failure.kind == "raised":
-            said = (likely for words, likely in RAISED.items() if words in failure.problem)
-            failure.likely = next(said, failure.likely)
-        raise
 
 
 def _inputs(case: Case, number: int) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..cases import Case
 from ..core import exercise
 from ..failure import CheckFailed
+from ..raised import meaning
 from ..tensors import shape_difference
 from ..trial import Function, Trial, name_of
 
@@ -202,7 +203,8 @@ def probe_latents(t: Trial, student: Function) -> None:
     for number, case in enumerate(t.cases(len(SIZES))):
         arguments = _inputs(case, number)
         right = _right(**arguments)
-        seen = _call(t, student, arguments)
+        with meaning(RAISED):
+            seen = t.call(student, arguments)
         if isinstance(seen, Tensor):
             if failure := shape_difference(seen, tuple(right.shape), name, "features k"):
                 raise failure
@@ -218,16 +220,6 @@ def probe_latents(t: Trial, student: Function) -> None:
             what=name,
         )
         _require_whole(seen, name)
-
-
-def _call(t: Trial, student: Function, arguments: dict[str, Any]) -> Any:
-    try:
-        return t.call(student, arguments)
-    except CheckFailed as failure:
-        if failure.kind == "raised":
-            said = (likely for words, likely in RAISED.items() if words in failure.problem)
-            failure.likely = next(said, failure.likely)
-        raise
 
 
 def _judged(seen: Tensor, right: Tensor, arguments: dict[str, Any], name: str) -> Tensor:

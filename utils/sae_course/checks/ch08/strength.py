@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..cases import Case
 from ..core import exercise
-from ..failure import CheckFailed
+from ..raised import meaning
 from ..trial import Function, Trial
 
 Rule = Callable[[Tensor, Tensor, int], Tensor]
@@ -194,12 +194,8 @@ def precision_by_strength(t: Trial, student: Function) -> None:
     """Numbers of firings that don't divide by bins; then no silent token, a single group, one token each."""
     for number, case in enumerate(t.cases(len(SIZES))):
         case.sizes |= dict(zip(("fires", "silent", "bins"), SIZES[number], strict=True))
-        try:
+        with meaning(RAISED):
             t.against(student, _inputs(case), _right, axes="bins", mistakes=MISTAKES, any_dtype=True)
-        except CheckFailed as failure:
-            said = (likely for words, likely in RAISED.items() if words in failure.problem)
-            failure.likely = next(said, failure.likely)
-            raise
 
 
 def _inputs(case: Case) -> dict[str, Any]:
